@@ -1,0 +1,39 @@
+#include "daemon/core/schema.hpp"
+
+#include <array>
+#include <utility>
+
+namespace zohosyncd {
+namespace {
+
+constexpr std::array<std::pair<ColumnType, const char*>, 7> names{{
+    {ColumnType::text, "text"},
+    {ColumnType::bigint, "bigint"},
+    {ColumnType::numeric, "numeric"},
+    {ColumnType::boolean, "boolean"},
+    {ColumnType::date, "date"},
+    {ColumnType::timestamptz, "timestamptz"},
+    {ColumnType::json, "json"},
+}};
+
+}  // namespace
+
+const char* to_string(ColumnType type) {
+    for (const auto& [known, name] : names) {
+        if (known == type) {
+            return name;
+        }
+    }
+    return "text";
+}
+
+std::optional<ColumnType> column_type_from(std::string_view name) {
+    for (const auto& [type, known] : names) {
+        if (name == known) {
+            return type;
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace zohosyncd

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace zohosyncd {
+
+/// The kinds of column that a target knows. Contract §6 maps Zoho's data types to them.
+enum class ColumnType { text, bigint, numeric, boolean, date, timestamptz, json };
+
+/// Lower-case constant name, stored in the state schema: "text", "bigint", …
+const char* to_string(ColumnType type);
+std::optional<ColumnType> column_type_from(std::string_view name);
+
+/// "schema"."table" in PostgreSQL; SQLite uses `table` alone. An empty schema is not allowed for PostgreSQL.
+struct TableName {
+    std::string schema;
+    std::string table;
+
+    /// "schema.table", the form stored in sync_state.target and shown to people.
+    [[nodiscard]] std::string text() const { return schema.empty() ? table : schema + "." + table; }
+
+    bool operator==(const TableName&) const = default;
+};
+
+/// One field of a stream and the column that holds it.
+struct Column {
+    std::string api_name;   ///< Zoho's name, such as "Last_Name"; never changes with labels.
+    std::string name;       ///< The column's name; empty until Sink::prepare has given it.
+    std::string label;      ///< What people see in Zoho; used for COMMENT ON COLUMN.
+    std::string field_id;   ///< Zoho's id of the field, empty if it has none.
+    std::string data_type;  ///< Zoho's data_type, such as "ownerlookup".
+    ColumnType type = ColumnType::text;
+    /// False for values that change by themselves (Isonline and offset of users): they are stored
+    /// when something else changed, but do not make a row count as changed.
+    bool counts_as_change = true;
+};
+
+/// What a stream's table has to hold. columns[0] is always the record's id (`bigint`, the key).
+/// The bookkeeping columns _synced_at and _deleted_at are the sink's and not listed here.
+struct StreamSchema {
+    TableName target;
+    std::vector<Column> columns;
+    /// Index of the column that carries Modified_Time and guards against older versions.
+    std::optional<std::size_t> version_column;
+};
+
+}  // namespace zohosyncd
