@@ -7,8 +7,10 @@
 #include <chrono>
 #include <optional>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace zohosyncd {
@@ -231,6 +233,56 @@ TEST_CASE("there is no due time between an instant and the next due time") {
         REQUIRE(next > instant);
         REQUIRE(schedule.next_after(next - 1s) == next);
         REQUIRE((between == next || schedule.next_after(between) == next));
+    }
+}
+
+/// Some of the values from `lowest` to `highest`, at least one.
+std::set<unsigned> draw_values(std::mt19937_64& random, unsigned lowest, unsigned highest) {
+    std::uniform_int_distribution<unsigned> values{lowest, highest};
+    std::set<unsigned> drawn;
+    for (int left = 6; left > 0; --left) {
+        drawn.insert(values(random));
+    }
+    return drawn;
+}
+
+std::string to_list(const std::set<unsigned>& values) {
+    std::string list;
+    for (const auto value : values) {
+        list += (list.empty() ? "" : ",") + std::to_string(value);
+    }
+    return list;
+}
+
+TEST_CASE("the next due time is the one that counting minutes finds") {
+    std::mt19937_64 random{29};
+    std::uniform_int_distribution<int> starts{0, 4 * 365 * 86400};
+
+    for (int round = 0; round < 60; ++round) {
+        const auto minutes = draw_values(random, 0, 59);
+        const auto hours = draw_values(random, 0, 23);
+        const auto days = draw_values(random, 1, 31);
+        const auto months = draw_values(random, 1, 12);
+        const auto text = to_list(minutes) + " " + to_list(hours) + " " + to_list(days) + " " +
+                          to_list(months) + " *";
+        CAPTURE(text);
+        const auto is_due = [&](sys_seconds instant) {
+            const auto day = std::chrono::floor<std::chrono::days>(instant);
+            const std::chrono::year_month_day date{day};
+            const std::chrono::hh_mm_ss time{instant - day};
+            return minutes.contains(static_cast<unsigned>(time.minutes().count())) &&
+                   hours.contains(static_cast<unsigned>(time.hours().count())) &&
+                   days.contains(unsigned(date.day())) && months.contains(unsigned(date.month()));
+        };
+        const sys_seconds start{std::chrono::seconds{1700000000 + starts(random)}};
+        auto want = std::chrono::floor<std::chrono::minutes>(start) + 1min;
+        while (!is_due(want)) {
+            want += 1min;
+        }
+
+        const auto next = Schedule::parse("TZ=UTC " + text).next_after(start);
+
+        REQUIRE(format_utc(next) == format_utc(want));
     }
 }
 
