@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace zohosyncd {
@@ -71,6 +72,7 @@ struct CreditsConfig {
 /// The `daemon:` block. Contract §4.
 struct DaemonConfig {
     std::string listen = "127.0.0.1:9464";
+    std::string token_file;  ///< Bearer token that `listen` needs beyond loopback; may be empty.
     std::string state_schema = "zohosync";
     std::chrono::seconds overlap = std::chrono::minutes(5);
     std::string details = "off";
@@ -88,7 +90,8 @@ struct Config {
     TargetConnection target;
     std::vector<StreamConfig> streams;  ///< In the order of the file; patterns expanded in place.
     bool every_module = false;          ///< 'module:*' was given; `module_template` is its stream.
-    StreamConfig module_template;
+    StreamConfig module_template;       ///< Its names still hold "{stream_name}": see stream_for_module.
+    std::vector<std::string> excluded_modules;  ///< API names that 'module:*' leaves out: disabled ones.
     DaemonConfig daemon;
     bool no_stream_selected = false;    ///< --streams matched nothing.
 };
@@ -105,10 +108,11 @@ struct ConfigOverrides {
 };
 
 /// The process's environment, handed in so that tests own it. `working_directory` is where
-/// .env.sling and relative paths are looked up.
+/// .env.sling and relative paths are looked up; `now` is for the date parts in `object`.
 struct Environment {
     std::map<std::string, std::string> variables;
     std::string working_directory = ".";
+    std::chrono::sys_seconds now{};
 };
 
 Environment process_environment();
@@ -116,6 +120,10 @@ Environment process_environment();
 /// Reads everything. Problems of level error mean that the returned Config must not be used; all
 /// mistakes are reported in one go.
 Config load_config(const ConfigOverrides& overrides, const Environment& environment, Problems& problems);
+
+/// The stream that 'module:*' gives for a module. Requires `every_module`; the caller leaves out
+/// modules that have a stream already and `excluded_modules`.
+StreamConfig stream_for_module(const Config& config, std::string_view module);
 
 /// One line of `conns list`.
 struct ConnectionInfo {

@@ -37,6 +37,9 @@ struct Column {
     /// False for values that change by themselves (Isonline and offset of users): they are stored
     /// when something else changed, but do not make a row count as changed.
     bool counts_as_change = true;
+    /// List calls cut rich text after this many characters; a single record is cut alike, so that the
+    /// row does not depend on the way it was read.
+    std::optional<std::size_t> list_limit;
 };
 
 /// What a stream's table has to hold. columns[0] is always the record's id (`bigint`, the key).

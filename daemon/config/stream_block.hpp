@@ -1,0 +1,54 @@
+#pragma once
+
+#include "daemon/config/config.hpp"
+#include "daemon/config/keys.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace zohosyncd {
+
+/// A key of a block: whether it was written, and its value unless it was null or wrong.
+template <typename T> struct Setting {
+    bool given = false;
+    std::optional<T> value;
+};
+
+/// A stream's block, or `defaults`, as written and checked.
+struct StreamBlock {
+    std::string path;  ///< "streams.leads"
+    int line = 0;
+    Setting<std::string> id;
+    Setting<std::string> description;
+    Setting<StreamMode> mode;
+    Setting<std::string> object;
+    Setting<Schedule> schedule;
+    Setting<std::vector<std::string>> tags;
+    Setting<bool> disabled;
+    Setting<bool> single;
+    bool has_source_options = false;
+    Setting<std::uint64_t> limit;
+    Setting<ColumnCasing> casing;
+    Setting<DeleteMissing> delete_missing;
+};
+
+/// Requires a map.
+StreamBlock read_stream_block(const Block& block, std::string path);
+
+/// Sling's inheritance: plain keys as they stand, with null for "unset"; `limit` only together with
+/// the whole of source_options; target_options field by field.
+StreamBlock with_defaults(StreamBlock stream, const StreamBlock& defaults);
+
+/// Sling's copy of a pattern's block drops nulls, so that they do not unset the defaults.
+StreamBlock without_nulls(StreamBlock pattern);
+
+/// Nothing, and the reason, for a mode that there is not or not yet.
+std::optional<StreamMode> parse_mode(std::string_view text, std::string& reason);
+
+/// Nothing, and the reason.
+std::optional<Schedule> parse_schedule(const std::string& text, std::string& reason);
+
+}  // namespace zohosyncd

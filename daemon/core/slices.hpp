@@ -1,0 +1,39 @@
+#pragma once
+
+#include "daemon/core/batch.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace zohosyncd {
+
+/// Zoho takes at most 50 names in `fields` (zoho-api-facts §3.1).
+constexpr std::size_t max_fields_per_call = 50;
+/// v8's schema gives 1,024 characters for the whole parameter; v6 may enforce it too.
+constexpr std::size_t max_field_characters_per_call = 1000;
+
+/// One part of a module's fields that one list call can ask for.
+struct Slice {
+    std::vector<std::string> fields;   ///< API names, `id` and `Modified_Time` first.
+    std::vector<std::size_t> columns;  ///< For each field its index in the stream's schema.
+};
+
+/// Splits the fields into as few slices as the limits allow. `fields[0]` is `id`; `version` is the
+/// index of Modified_Time. Every slice carries both.
+std::vector<Slice> plan_slices(std::span<const std::string> fields, std::size_t version);
+
+/// Joins the slices of one page into `out`, which has a column for every field of the schema.
+///
+/// A record is taken over only when every slice shows it with the same Modified_Time and that second
+/// was over when the first slice was answered (`settled_before`): otherwise two edits in one second could
+/// be mixed. The ids of the other records come back; they have to be fetched whole.
+std::vector<std::int64_t> join_slices(std::span<const Slice> slices,
+                                      std::span<const Batch> pages,
+                                      std::chrono::sys_seconds settled_before,
+                                      Batch& out);
+
+}  // namespace zohosyncd

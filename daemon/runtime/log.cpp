@@ -1,0 +1,167 @@
+#include "daemon/runtime/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <ctime>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <stdexcept>
+
+namespace zohosyncd::log {
+namespace {
+
+constexpr std::array<std::string_view, 6> level_names{"trace", "debug", "info", "warn", "error", "off"};
+
+std::atomic<Level> threshold{Level::info};
+std::atomic<Format> line_format{Format::text};
+
+spdlog::logger& sink() {
+    static const auto logger = [] {
+        auto made = std::make_shared<spdlog::logger>("zohosyncd",
+                                                     std::make_shared<spdlog::sinks::stderr_sink_mt>());
+        made->set_pattern("%v");  // The line is built here: spdlog's patterns do not escape.
+        made->set_level(spdlog::level::trace);
+        made->flush_on(spdlog::level::trace);
+        return made;
+    }();
+    return *logger;
+}
+
+std::string timestamp(std::chrono::system_clock::time_point time) {
+    const auto milliseconds =
+        std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+    const std::time_t seconds = static_cast<std::time_t>(milliseconds / 1000);
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+                       parts.tm_year + 1900,
+                       parts.tm_mon + 1,
+                       parts.tm_mday,
+                       parts.tm_hour,
+                       parts.tm_min,
+                       parts.tm_sec,
+                       milliseconds % 1000);
+}
+
+void append_quoted(std::string& out, std::string_view text) {
+    out += '"';
+    for (const char c : text) {
+        switch (c) {
+        case '"':
+            out += "\\\"";
+            break;
+        case '\\':
+            out += "\\\\";
+            break;
+        case '\n':
+            out += "\\n";
+            break;
+        default:
+            if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+                out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+            } else {
+                out += c;
+            }
+        }
+    }
+    out += '"';
+}
+
+bool needs_quotes(std::string_view text) {
+    return text.empty() || text.find_first_of(" \"=\\") != std::string_view::npos ||
+           std::any_of(text.begin(), text.end(), [](char c) {
+               return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+           });
+}
+
+std::string text_line(std::string_view time,
+                      std::string_view level,
+                      std::string_view name,
+                      std::initializer_list<Field> fields) {
+    std::string line = fmt::format("{} {:<5} event={}", time, level, name);
+    for (const auto& field : fields) {
+        line += ' ';
+        line += field.key;
+        line += '=';
+        if (needs_quotes(field.value)) {
+            append_quoted(line, field.value);
+        } else {
+            line += field.value;
+        }
+    }
+    return line;
+}
+
+std::string json_line(std::string_view time,
+                      std::string_view level,
+                      std::string_view name,
+                      std::initializer_list<Field> fields) {
+    std::string line = fmt::format(R"({{"time":"{}","level":"{}","event":"{}")", time, level, name);
+    for (const auto& field : fields) {
+        line += ",\"";
+        line += field.key;
+        line += "\":";
+        if (field.is_number) {
+            line += field.value;
+        } else {
+            append_quoted(line, field.value);
+        }
+    }
+    return line + "}";
+}
+
+}  // namespace
+
+Level level_from(std::string_view name) {
+    for (std::size_t index = 0; index < level_names.size(); ++index) {
+        if (level_names[index] == name) {
+            return static_cast<Level>(index);
+        }
+    }
+    throw std::invalid_argument("expected trace, debug, info, warn, error or off");
+}
+
+Format format_from(std::string_view name) {
+    if (name == "text") {
+        return Format::text;
+    }
+    if (name == "json") {
+        return Format::json;
+    }
+    throw std::invalid_argument("expected text or json");
+}
+
+void configure(Level level, Format format) {
+    threshold = level;
+    line_format = format;
+}
+
+bool is_enabled(Level level) {
+    return level >= threshold.load() && level != Level::off;
+}
+
+Field kv(std::string_view key, std::chrono::milliseconds value) {
+    return {key, fmt::format("{:.3f}", static_cast<double>(value.count()) / 1000.0), true};
+}
+
+std::string format_line(Format format,
+                        std::chrono::system_clock::time_point time,
+                        Level level,
+                        std::string_view name,
+                        std::initializer_list<Field> fields) {
+    const auto level_name = level_names.at(static_cast<std::size_t>(level));
+    return format == Format::json ? json_line(timestamp(time), level_name, name, fields)
+                                  : text_line(timestamp(time), level_name, name, fields);
+}
+
+void event(Level level, std::string_view name, std::initializer_list<Field> fields) {
+    if (!is_enabled(level)) {
+        return;
+    }
+    sink().info(
+        "{}",
+        format_line(line_format.load(), std::chrono::system_clock::now(), level, name, fields));
+}
+
+}  // namespace zohosyncd::log

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace zohosyncd::log {
+
+enum class Level { trace, debug, info, warn, error, off };
+enum class Format { text, json };
+
+/// "info" and so on; throws std::invalid_argument that lists the levels.
+Level level_from(std::string_view name);
+Format format_from(std::string_view name);
+
+/// Where lines go from now on: stderr, one line an event. Call before the first thread starts.
+void configure(Level level, Format format);
+[[nodiscard]] bool is_enabled(Level level);
+
+/// One key of a log line. Keys come from the closed list in docs/operate; the value is written as
+/// it is in JSON when it is a number, quoted where needed otherwise.
+struct Field {
+    std::string_view key;
+    std::string value;
+    bool is_number = false;
+};
+
+inline Field kv(std::string_view key, std::string_view value) {
+    return {key, std::string(value), false};
+}
+
+template <typename Number>
+    requires std::is_integral_v<Number>
+Field kv(std::string_view key, Number value) {
+    return {key, std::to_string(value), true};
+}
+
+/// Seconds with milliseconds.
+Field kv(std::string_view key, std::chrono::milliseconds value);
+
+/// Writes one line: time, level, fields, event. The name is constant, data are fields. Never a secret,
+/// and no record's content above trace. Thread-safe.
+void event(Level level, std::string_view name, std::initializer_list<Field> fields);
+
+/// The line that event() writes, for tests.
+std::string format_line(Format format,
+                        std::chrono::system_clock::time_point time,
+                        Level level,
+                        std::string_view name,
+                        std::initializer_list<Field> fields);
+
+}  // namespace zohosyncd::log

@@ -1,0 +1,132 @@
+#include "daemon/zoho/api_client.hpp"
+
+#include "daemon/core/errors.hpp"
+#include "daemon/core/time.hpp"
+#include "daemon/zoho/api_errors.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+
+namespace zohosyncd {
+namespace {
+
+constexpr std::chrono::seconds longest_retry_after = std::chrono::hours(1);
+
+std::chrono::milliseconds retry_after_of(const HttpResponse& response) {
+    const std::string header = response.header("retry-after");
+    const long seconds = std::atol(header.c_str());
+    return std::clamp(std::chrono::seconds(seconds), std::chrono::seconds(0), longest_retry_after);
+}
+
+std::string advice_for(ErrorKind kind) {
+    switch (kind) {
+    case ErrorKind::unauthorized:
+        return "a new token was refused too: check the data centre and the Self Client's scopes";
+    case ErrorKind::denied:
+        return "give the Self Client's user and scopes access to it, or disable the stream";
+    case ErrorKind::unknown_module:
+        return "check the stream's name, and that the user may see the module";
+    case ErrorKind::rate_limited:
+        return "waiting; if it lasts, lower inputs.rate or inputs.concurrency";
+    default:
+        return "trying again later";
+    }
+}
+
+}  // namespace
+
+std::string query_encoded(const std::string& text) {
+    static constexpr char hex[] = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (std::isalnum(byte) != 0 || std::string_view("-_.~,").find(c) != std::string_view::npos) {
+            out += c;
+        } else {
+            out += {'%', hex[byte >> 4U], hex[byte & 15U]};
+        }
+    }
+    return out;
+}
+
+ApiClient::ApiClient(const ZohoSettings& settings,
+                     TokenProvider& tokens,
+                     RequestGate& gate,
+                     Clock& clock,
+                     std::unique_ptr<HttpTransport> transport)
+    : settings_(settings), tokens_(tokens), gate_(gate), clock_(clock), transport_(std::move(transport)) {}
+
+void ApiClient::send(const ApiRequest& request, const std::string& token, const std::stop_token& stop) {
+    HttpRequest http;
+    http.url = settings_.api_domain + "/crm/" + settings_.api_version + request.path;
+    char separator = '?';
+    for (const auto& [name, value] : request.query) {
+        http.url += separator + name + "=" + query_encoded(value);
+        separator = '&';
+    }
+    http.headers = {"Authorization: Zoho-oauthtoken " + token, "Accept: application/json"};
+    if (request.modified_since) {
+        http.headers.push_back("If-Modified-Since: " + format_header(*request.modified_since));
+    }
+    const auto permit = gate_.acquire(true, stop);
+    ++requests_sent_;
+    transport_->send(http, response_, stop);
+}
+
+ApiReply ApiClient::get(const ApiRequest& request, const std::stop_token& stop) {
+    for (int attempt = 1;; ++attempt) {
+        const std::string token = tokens_.get(*transport_, stop);
+        send(request, token, stop);
+        const auto kind = response_.status == 200
+                              ? std::nullopt
+                              : classify(response_.status, read_error_body(response_.body).code);
+        if (!kind) {
+            break;
+        }
+        if (*kind != ErrorKind::unauthorized || attempt == 2) {
+            fail(request);
+        }
+        tokens_.forget(token);
+    }
+    gate_.succeeded();
+    ApiReply reply{response_.status, parse_http_date(response_.header("date")), &response_.body};
+    const auto wall = std::chrono::floor<std::chrono::seconds>(clock_.wall_now());
+    if (reply.date && std::chrono::abs(*reply.date - wall) > settings_.date_tolerance) {
+        reply.date.reset();
+    }
+    if (reply.has_body()) {
+        require_json();
+    }
+    return reply;
+}
+
+/// A login page or a proxy's notice also comes with 200.
+void ApiClient::require_json() const {
+    const auto begin = response_.body.find_first_not_of(" \t\r\n");
+    if (begin == std::string::npos || response_.body[begin] != '{') {
+        throw SyncError(ErrorKind::bad_response,
+                        settings_.api_domain + " answered 200 with something that is no JSON object (" +
+                            std::to_string(response_.body.size()) + " bytes, content type \"" +
+                            response_.header("content-type").substr(0, 60) + "\"): is a proxy in between?")
+            .with_http_status(200);
+    }
+}
+
+void ApiClient::fail(const ApiRequest& request) const {
+    const ApiErrorBody error = read_error_body(response_.body);
+    const ErrorKind kind = classify(response_.status, error.code).value_or(ErrorKind::bad_response);
+    std::string message = "GET " + request.path + " was answered with " + std::to_string(response_.status);
+    if (!error.code.empty()) {
+        message += " " + error.code.substr(0, 60);
+        if (!error.message.empty()) {
+            message += " (" + error.message.substr(0, 160) + ")";
+        }
+    }
+    throw SyncError(kind, message + ": " + advice_for(kind))
+        .with_http_status(response_.status)
+        .with_zoho_code(error.code)
+        .with_retry_after(retry_after_of(response_));
+}
+
+}  // namespace zohosyncd

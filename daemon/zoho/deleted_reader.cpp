@@ -1,0 +1,78 @@
+#include "daemon/zoho/deleted_reader.hpp"
+
+#include "daemon/core/errors.hpp"
+#include "daemon/core/number.hpp"
+#include "daemon/core/time.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace zohosyncd {
+namespace {
+
+using nlohmann::json;
+
+// Two equal readings are the rule; a list that changes between every two readings is read again in
+// the next run anyway, with the overlap.
+constexpr int most_readings = 5;
+
+/// Adds one page and returns whether another follows.
+bool add_page(const std::string& body, DeletedRecords& records) {
+    const json reply = json::parse(body, nullptr, false);
+    if (!reply.is_object() || !reply.contains("data") || !reply["data"].is_array()) {
+        throw SyncError(ErrorKind::bad_response, "the delete list's reply has no list \"data\"");
+    }
+    for (const auto& entry : reply["data"]) {
+        const auto id = entry.is_object() ? parse_int64(entry.value("id", "")) : std::nullopt;
+        const auto time = id ? parse_zoho_time(entry.value("deleted_time", "")) : std::nullopt;
+        if (time) {
+            auto& latest = records.deleted_at.try_emplace(*id, *time).first->second;
+            latest = std::max(latest, *time);
+        }
+    }
+    const auto info = reply.find("info");
+    return info != reply.end() && info->is_object() && info->value("more_records", false) &&
+           !reply["data"].empty();
+}
+
+/// One reading of the whole list. `pages` says how many requests it took.
+DeletedRecords read_once(ApiClient& client,
+                         const std::string& module,
+                         std::chrono::sys_seconds since,
+                         int& pages,
+                         const std::stop_token& stop) {
+    DeletedRecords records;
+    bool has_more = true;
+    for (pages = 0; has_more; ++pages) {
+        ApiRequest request{"/" + module + "/deleted", {{"type", "all"}, {"per_page", "200"}}, since};
+        request.query.emplace_back("page", std::to_string(pages + 1));
+        const ApiReply reply = client.get(request, stop);
+        if (pages == 0) {
+            records.date = reply.date;
+        }
+        has_more = reply.has_body() && add_page(*reply.body, records);
+    }
+    return records;
+}
+
+}  // namespace
+
+DeletedRecords read_deleted(ApiClient& client,
+                            const std::string& module,
+                            std::chrono::sys_seconds since,
+                            const std::stop_token& stop) {
+    int pages = 0;
+    DeletedRecords records = read_once(client, module, since, pages, stop);
+    for (int reading = 1; pages > 1 && reading < most_readings; ++reading) {
+        DeletedRecords again = read_once(client, module, since, pages, stop);
+        again.date = records.date;  // The mark may not pass what the first reading could see.
+        const bool is_same = again.deleted_at == records.deleted_at;
+        records = std::move(again);
+        if (is_same) {
+            break;
+        }
+    }
+    return records;
+}
+
+}  // namespace zohosyncd

@@ -1,0 +1,153 @@
+#include "daemon/zoho/list_reader.hpp"
+
+#include "daemon/core/errors.hpp"
+
+#include <algorithm>
+
+namespace zohosyncd {
+namespace {
+
+constexpr const char* rows_per_page = "200";  // Zoho's maximum (zoho-api-facts §3.1).
+
+std::string joined(const std::vector<std::string>& names) {
+    std::string text;
+    for (const auto& name : names) {
+        text += (text.empty() ? "" : ",") + name;
+    }
+    return text;
+}
+
+RecordDecoder::Shape shape_of(const Slice& slice, const StreamSchema& schema) {
+    RecordDecoder::Shape shape;
+    for (const auto column : slice.columns) {
+        shape.columns.push_back(schema.columns[column]);
+    }
+    shape.version = 1;  // plan_slices puts Modified_Time second.
+    return shape;
+}
+
+}  // namespace
+
+ListReader::ListReader(ApiClient& client, std::string module, const StreamSchema& schema)
+    : client_(client), module_(std::move(module)), schema_(schema) {
+    std::vector<std::string> fields;
+    for (const auto& column : schema.columns) {
+        fields.push_back(column.api_name);
+    }
+    slices_ = plan_slices(fields, schema.version_column.value());
+    decoders_ = std::vector<RecordDecoder>(slices_.size());
+    tokens_.resize(slices_.size());
+    if (slices_.size() == 1) {
+        // The columns stay in the schema's order, so that the page is decoded straight into the batch.
+        decoders_[0].set_shape({schema.columns, schema.version_column, false});
+    } else {
+        for (std::size_t slice = 0; slice < slices_.size(); ++slice) {
+            decoders_[slice].set_shape(shape_of(slices_[slice], schema));
+            slice_batches_.emplace_back(slices_[slice].columns.size());
+        }
+    }
+    single_decoder_.set_shape({schema.columns, schema.version_column, true});
+}
+
+ApiRequest ListReader::list_request(std::size_t slice, const PageRequest& request) const {
+    ApiRequest api;
+    api.path = "/" + module_;
+    api.query = {{"fields", joined(slices_[slice].fields)},
+                 {"sort_by", "Modified_Time"},
+                 {"sort_order", "asc"},
+                 {"per_page", rows_per_page}};
+    if (module_ == "Leads") {
+        api.query.emplace_back("converted", "both");  // Or a converted lead would go stale.
+    }
+    if (!request.page_token.empty()) {
+        api.query.emplace_back("page_token", tokens_[slice]);
+    }
+    api.modified_since = request.since;
+    return api;
+}
+
+void ListReader::read_first(const PageRequest& request, Batch& out, const std::stop_token& stop) {
+    tokens_[0] = request.page_token;
+    const ApiReply reply = client_.get(list_request(0, request), stop);
+    const std::size_t rows_before = out.rows();
+    page_ = {};
+    page_.date = reply.date;
+    if (!reply.has_body()) {
+        return;
+    }
+    const PageInfo info = decoders_[0].decode(*reply.body, "data", out);
+    page_.more_records = info.more_records;
+    page_.next_page_token = info.next_page_token;
+    const auto first = static_cast<std::ptrdiff_t>(rows_before);
+    page_.ids.assign(out.ids().begin() + first, out.ids().end());
+    page_.versions.assign(out.versions().begin() + first, out.versions().end());
+}
+
+void ListReader::read_slice(std::size_t slice,
+                            const PageRequest& request,
+                            Batch& out,
+                            const std::stop_token& stop) {
+    if (!request.page_token.empty() && tokens_[slice].empty()) {
+        return;  // This slice's list ended earlier: its records do not agree and are fetched singly.
+    }
+    const ApiReply reply = client_.get(list_request(slice, request), stop);
+    tokens_[slice].clear();
+    if (reply.has_body()) {
+        tokens_[slice] = decoders_[slice].decode(*reply.body, "data", out).next_page_token;
+    }
+}
+
+/// The second up to which the first slice can not be changed any more: Zoho's clock had passed it when
+/// that slice was answered. A row's own time proves the same where the `Date` is missing.
+std::chrono::sys_seconds ListReader::settled_before() const {
+    const auto newest = page_.versions.back();
+    return page_.date ? std::max(*page_.date, newest) : newest;
+}
+
+const ListReader::Page& ListReader::read(const PageRequest& request,
+                                         Batch& listed,
+                                         Batch& authoritative,
+                                         const std::stop_token& stop) {
+    if (slices_.size() == 1) {
+        read_first(request, listed, stop);
+        ++pages_read_;
+        return page_;
+    }
+    for (auto& batch : slice_batches_) {
+        batch.clear();
+    }
+    read_first(request, slice_batches_[0], stop);
+    ++pages_read_;
+    if (page_.ids.empty()) {
+        return page_;
+    }
+    for (std::size_t slice = 1; slice < slices_.size(); ++slice) {
+        read_slice(slice, request, slice_batches_[slice], stop);
+    }
+    for (auto& batch : slice_batches_) {
+        listed.replaced_characters += batch.replaced_characters;
+        std::move(batch.quarantined().begin(),
+                  batch.quarantined().end(),
+                  std::back_inserter(listed.quarantined()));
+    }
+    for (const auto id : join_slices(slices_, slice_batches_, settled_before(), listed)) {
+        (void)read_record(id, authoritative, stop);
+        ++page_.rows_fetched_singly;
+    }
+    return page_;
+}
+
+bool ListReader::read_record(std::int64_t id, Batch& authoritative, const std::stop_token& stop) {
+    try {
+        const ApiReply reply = client_.get({"/" + module_ + "/" + std::to_string(id), {}, {}}, stop);
+        return reply.has_body() && single_decoder_.decode(*reply.body, "data", authoritative).rows > 0;
+    } catch (const SyncError& error) {
+        // Gone: 204, or 404/400 with INVALID_DATA (zoho-api-facts §3.7).
+        if (error.zoho_code() == "INVALID_DATA" || (error.http_status() == 404 && error.zoho_code().empty())) {
+            return false;
+        }
+        throw;
+    }
+}
+
+}  // namespace zohosyncd

@@ -1,0 +1,85 @@
+#include "daemon/zoho/loose_lists.hpp"
+
+#include "daemon/core/errors.hpp"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace zohosyncd {
+namespace {
+
+using nlohmann::json;
+
+bool ends_with_ignoring_case(std::string_view text, std::string_view ending) {
+    return text.size() >= ending.size() &&
+           std::equal(ending.rbegin(), ending.rend(), text.rbegin(), [](unsigned char a, unsigned char b) {
+               return std::tolower(a) == std::tolower(b);
+           });
+}
+
+ColumnType type_of(const std::string& key, const json& value) {
+    if (value.is_object() || value.is_array()) {
+        return ColumnType::json;
+    }
+    if (key == "id" || ends_with_ignoring_case(key, "_id")) {
+        return ColumnType::bigint;
+    }
+    if (ends_with_ignoring_case(key, "_time")) {
+        return ColumnType::timestamptz;
+    }
+    if (value.is_boolean()) {
+        return ColumnType::boolean;
+    }
+    if (value.is_number_integer()) {
+        return ColumnType::bigint;
+    }
+    return value.is_number() ? ColumnType::numeric : ColumnType::text;
+}
+
+/// Values of users that change by themselves (zoho-api-facts §7.1); contract §6 names them.
+bool changes_by_itself(const std::string& key) {
+    return key == "Isonline" || key == "offset";
+}
+
+}  // namespace
+
+StreamSchema empty_loose_schema(const TableName& target) {
+    StreamSchema schema;
+    schema.target = target;
+    schema.columns.push_back({"id", "", "", "", "bigint", ColumnType::bigint, true, {}});
+    return schema;
+}
+
+bool add_columns_that_appear(const std::string& body, std::string_view list_key, StreamSchema& schema) {
+    const json reply = json::parse(body, nullptr, false);
+    const auto list = reply.is_object() ? reply.find(list_key) : reply.end();
+    if (!reply.is_object() || list == reply.end() || !list->is_array()) {
+        throw SyncError(ErrorKind::bad_response, "a reply has no list \"" + std::string(list_key) + "\"");
+    }
+    // The first value that is not null decides; std::map gives new columns a stable order.
+    std::map<std::string, const json*> appeared;
+    for (const auto& record : *list) {
+        for (const auto& [key, value] : record.items()) {
+            const json*& seen = appeared[key];
+            if (seen == nullptr || seen->is_null()) {
+                seen = &value;
+            }
+        }
+    }
+    bool added = false;
+    for (const auto& [key, value] : appeared) {
+        const bool is_known = std::any_of(schema.columns.begin(),
+                                          schema.columns.end(),
+                                          [&key = key](const Column& column) { return column.api_name == key; });
+        if (is_known) {
+            continue;
+        }
+        const auto type = type_of(key, *value);
+        schema.columns.push_back({key, "", "", "", to_string(type), type, !changes_by_itself(key), {}});
+        added = true;
+    }
+    return added;
+}
+
+}  // namespace zohosyncd

@@ -1,0 +1,66 @@
+#pragma once
+
+#include "daemon/core/zoho_field.hpp"
+#include "daemon/zoho/api_client.hpp"
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace zohosyncd {
+
+using ZohoFields = std::shared_ptr<const std::vector<ZohoField>>;
+
+/// The fields of each module, asked for at most once per `max_age`. Thread-safe: shared by the fetchers,
+/// who never read the same module at once.
+class FieldCatalog {
+public:
+    FieldCatalog(Clock& clock, std::chrono::seconds max_age) : clock_(clock), max_age_(max_age) {}
+
+    ZohoFields get(ApiClient& client, const std::string& module, const std::stop_token& stop);
+
+private:
+    struct Entry {
+        ZohoFields fields;
+        Clock::TimePoint read_at;
+    };
+
+    Clock& clock_;
+    std::chrono::seconds max_age_;
+    std::mutex mutex_;
+    std::map<std::string, Entry> entries_;
+};
+
+/// `GET settings/fields`. Throws SyncError{bad_response} when the reply has no fields.
+std::vector<ZohoField> read_fields(ApiClient& client, const std::string& module, const std::stop_token& stop);
+std::vector<ZohoField> parse_fields(const std::string& body);
+
+/// One module of the organisation, as `GET settings/modules` lists it.
+struct ZohoModule {
+    std::string api_name;
+    std::string label;
+    std::string generated_type;
+    bool is_api_supported = false;
+    bool is_viewable = false;
+};
+
+std::vector<ZohoModule> read_modules(ApiClient& client, const std::stop_token& stop);
+std::vector<ZohoModule> parse_modules(const std::string& body);
+
+/// The organisation behind the credentials.
+struct ZohoOrganisation {
+    std::string id;       ///< zgid, the number in soid.
+    std::string edition;  ///< "free", "enterprise", …; empty when Zoho does not say.
+    std::uint64_t licences = 0;
+};
+
+ZohoOrganisation read_organisation(ApiClient& client, const std::stop_token& stop);
+
+/// API credits per day of an edition (zoho-api-facts §11.1); 5,000 when it is not known.
+std::uint64_t daily_credits(const ZohoOrganisation& organisation);
+
+}  // namespace zohosyncd

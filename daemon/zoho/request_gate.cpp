@@ -1,0 +1,130 @@
+#include "daemon/zoho/request_gate.hpp"
+
+#include "daemon/core/errors.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace zohosyncd {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A pause starts at two seconds, so that a brief hiccup costs little, and grows to five minutes.
+constexpr Backoff::Policy pause_policy{2s, 5min};
+// Zoho's own hint is honoured up to an hour (contract §9).
+constexpr std::chrono::milliseconds longest_hint = 1h;
+// While the budget is spent, the window frees credits minute by minute.
+constexpr std::chrono::milliseconds budget_wait = 1min;
+
+}  // namespace
+
+RequestGate::RequestGate(Limits limits, Clock& clock)
+    : limits_(limits), clock_(clock), limiter_(limits.per_second, 1s), backoff_(pause_policy),
+      jitter_(std::random_device{}()), paused_until_(Clock::TimePoint::min()) {}
+
+bool RequestGate::may_pass() const {
+    return !turn_is_taken_ && in_flight_ < limits_.in_flight && !(is_probing_ && in_flight_ > 0);
+}
+
+void RequestGate::sleep_unlocked(std::unique_lock<std::mutex>& lock,
+                                 Clock::TimePoint until,
+                                 const std::stop_token& stop) {
+    lock.unlock();
+    clock_.sleep_until(until, stop);
+    lock.lock();
+}
+
+void RequestGate::wait_for_turn(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
+    if (!changed_.wait(lock, stop, [this] { return may_pass(); })) {
+        throw SyncError(ErrorKind::stopped, "stopped while waiting for the request limit");
+    }
+    // Holding the turn: only one waits for the instant, so that what is booked is what is sent.
+    turn_is_taken_ = true;
+    while (!stop.stop_requested()) {
+        const auto now = clock_.now();
+        const auto due = std::max(limiter_.next_free(now), paused_until_);
+        if (due <= now) {
+            break;
+        }
+        sleep_unlocked(lock, due, stop);
+    }
+    turn_is_taken_ = false;
+    changed_.notify_all();
+    if (stop.stop_requested()) {
+        throw SyncError(ErrorKind::stopped, "stopped while waiting for the request limit");
+    }
+}
+
+RequestGate::Permit RequestGate::acquire(bool costs_credit, const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    wait_for_turn(lock, stop);
+    if (costs_credit && credits_left_ && *credits_left_ <= 0) {
+        throw SyncError(ErrorKind::credits_exhausted,
+                        "the API credits allowed for 24 hours are spent; raise daemon.credits or wait")
+            .with_retry_after(budget_wait);
+    }
+    (void)limiter_.reserve(clock_.now());
+    ++in_flight_;
+    ++sent_;
+    if (costs_credit) {
+        ++credits_spent_;
+        if (credits_left_) {
+            --*credits_left_;
+        }
+    }
+    return Permit(*this);
+}
+
+void RequestGate::give_back() {
+    const std::lock_guard lock(mutex_);
+    --in_flight_;
+    changed_.notify_all();
+}
+
+std::chrono::milliseconds RequestGate::pause(std::chrono::milliseconds at_least) {
+    const std::lock_guard lock(mutex_);
+    const auto now = clock_.now();
+    is_probing_ = true;
+    if (paused_until_ > now) {
+        // Several fetchers meet the same trouble: one failure, not three.
+        paused_until_ = std::max(paused_until_, now + std::min(at_least, longest_hint));
+    } else {
+        std::uniform_real_distribution<double> share(0.0, 1.0);
+        const auto wait = std::max(backoff_.next(share(jitter_)), std::min(at_least, longest_hint));
+        paused_until_ = now + wait;
+    }
+    changed_.notify_all();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(paused_until_ - now);
+}
+
+void RequestGate::succeeded() {
+    const std::lock_guard lock(mutex_);
+    if (clock_.now() >= paused_until_) {
+        is_probing_ = false;
+        backoff_.reset();
+        changed_.notify_all();
+    }
+}
+
+void RequestGate::set_credits_left(std::optional<std::int64_t> credits) {
+    const std::lock_guard lock(mutex_);
+    credits_left_ = credits;
+}
+
+std::uint64_t RequestGate::take_credits_spent() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(credits_spent_, 0);
+}
+
+void RequestGate::return_credits_spent(std::uint64_t credits) {
+    const std::lock_guard lock(mutex_);
+    credits_spent_ += credits;
+}
+
+RequestGate::Snapshot RequestGate::snapshot() const {
+    const std::lock_guard lock(mutex_);
+    return {sent_, in_flight_, paused_until_ > clock_.now()};
+}
+
+}  // namespace zohosyncd

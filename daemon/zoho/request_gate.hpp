@@ -1,0 +1,90 @@
+#pragma once
+
+#include "daemon/core/backoff.hpp"
+#include "daemon/core/rate_limiter.hpp"
+#include "daemon/runtime/clock.hpp"
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <stop_token>
+
+namespace zohosyncd {
+
+/// The one door through which every request to Zoho goes, token calls included: at most so many
+/// in flight, at most so many in any sliding second by the instants of sending, and nothing at all
+/// while the organisation is paused. After a pause one request goes first as a probe; the others
+/// follow when it has come back well. Thread-safe.
+class RequestGate {
+public:
+    struct Limits {
+        std::size_t per_second = 5;
+        std::size_t in_flight = 3;
+    };
+
+    /// The place of one request in flight; gives it back when destroyed.
+    class Permit {
+    public:
+        explicit Permit(RequestGate& gate) : gate_(&gate) {}
+        Permit(const Permit&) = delete;
+        Permit& operator=(const Permit&) = delete;
+        ~Permit() { gate_->give_back(); }
+
+    private:
+        RequestGate* gate_;
+    };
+
+    RequestGate(Limits limits, Clock& clock);
+
+    /// Waits for the turn. Throws SyncError: stopped, or credits_exhausted when `costs_credit` and the budget is spent.
+    [[nodiscard]] Permit acquire(bool costs_credit, const std::stop_token& stop);
+
+    /// Something is wrong with the whole organisation: nothing more is sent for `at_least`, or for a
+    /// growing, jittered while. Returns how long. Calls while a pause runs only lengthen it.
+    std::chrono::milliseconds pause(std::chrono::milliseconds at_least);
+
+    /// A request was answered: a probe has passed, the next pause starts small again.
+    void succeeded();
+
+    /// How many credits may still be spent; unset means no limit is known yet.
+    void set_credits_left(std::optional<std::int64_t> credits);
+    /// Requests sent that cost a credit, since the last call of this function.
+    std::uint64_t take_credits_spent();
+    /// Puts back what could not be recorded.
+    void return_credits_spent(std::uint64_t credits);
+
+    struct Snapshot {
+        std::uint64_t sent = 0;
+        std::size_t in_flight = 0;
+        bool is_paused = false;
+    };
+
+    [[nodiscard]] Snapshot snapshot() const;
+
+private:
+    void give_back();
+    [[nodiscard]] bool may_pass() const;
+    void wait_for_turn(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
+    void sleep_unlocked(std::unique_lock<std::mutex>& lock,
+                        Clock::TimePoint until,
+                        const std::stop_token& stop);
+
+    const Limits limits_;
+    Clock& clock_;
+    mutable std::mutex mutex_;
+    std::condition_variable_any changed_;
+    RateLimiter limiter_;
+    Backoff backoff_;
+    std::minstd_rand jitter_;
+    Clock::TimePoint paused_until_;
+    bool is_probing_ = false;   ///< After a pause: only one request may be out.
+    bool turn_is_taken_ = false;
+    std::size_t in_flight_ = 0;
+    std::uint64_t sent_ = 0;
+    std::optional<std::int64_t> credits_left_;
+    std::uint64_t credits_spent_ = 0;
+};
+
+}  // namespace zohosyncd
