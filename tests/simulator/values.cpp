@@ -1,0 +1,497 @@
+#include "tests/simulator/values.hpp"
+
+#include <array>
+
+namespace zohosim {
+
+namespace {
+
+// Already escaped for JSON, as a server would print them: some escape what need not be escaped.
+constexpr std::array<std::string_view, 32> words{
+    "Zylker",         "Benton",     "King",        "Müller", "O'Neil",          "\\\"quoted\\\"",
+    "back\\\\slash",  "Ünïcödé",    "漢字テスト",  "Ещё",    "\\u00e9t\\u00e9", "emoji 😀",
+    "\\ud83d\\ude80", "tab\\there", "a/b",         "c\\/d",  "<b>bold</b>",     "100%",
+    "Truhlar",        "Chanay",     "Printing",    "Foller", "Morlong",         "Chapman",
+    "مرحبا",          "semi;colon", "comma, here", "NULL",   "\\\\N",           "e\\u0301",
+    "plain",          "x"};
+
+constexpr std::array<std::string_view, 8> numbers{"1234567890123456.123456789",
+                                                  "0.1",
+                                                  "99999999999999.99",
+                                                  "136.670",
+                                                  "-0.000000001",
+                                                  "250000.50",
+                                                  "9007199254740993",
+                                                  "100"};
+
+constexpr Seconds day = 86'400;
+constexpr std::size_t rich_text_limit = 500;
+
+/// Draws further hashes from one.
+class Draw {
+public:
+    explicit Draw(std::uint64_t hash) : state_(hash) {}
+
+    std::uint64_t next() { return state_ = mix(state_ + 0x9e3779b97f4a7c15ULL); }
+
+    std::uint64_t below(std::uint64_t limit) { return next() % limit; }
+
+private:
+    std::uint64_t state_;
+};
+
+void append_words(std::string& out, Draw& draw, std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+        if (i != 0) {
+            out += ' ';
+        }
+        out += words[draw.below(words.size())];
+    }
+}
+
+/// The first `limit` characters of an escaped JSON text: an escape or a UTF-8 sequence counts once.
+std::string_view cut(std::string_view text, std::size_t limit) {
+    std::size_t pos = 0;
+    for (std::size_t i = 0; i < limit && pos < text.size(); ++i) {
+        if (text[pos] == '\\') {
+            pos += text[pos + 1] == 'u' ? 6 : 2;
+            continue;
+        }
+        ++pos;
+        while (pos < text.size() && (static_cast<unsigned char>(text[pos]) & 0xC0U) == 0x80U) {
+            ++pos;
+        }
+    }
+    return text.substr(0, pos);
+}
+
+void append_rich_text(std::string& out, Draw& draw, bool list_view) {
+    std::string text = "<div>";
+    const auto paragraphs = 1 + draw.below(8);
+    for (std::uint64_t i = 0; i < paragraphs; ++i) {
+        text += "<p style=\\\"color:red\\\">Absätze und ";
+        for (int word = 0; word < 12; ++word) {
+            text += std::to_string(draw.below(100'000));
+            text += word % 5 == 4 ? "\\n" : " ";
+        }
+        text += "</p>";
+    }
+    text += "</div>";
+    out += '"';
+    out += list_view ? cut(text, rich_text_limit) : std::string_view{text};
+    out += '"';
+}
+
+void append_text(std::string& out, Kind kind, int length, Draw& draw) {
+    out += '"';
+    switch (kind) {
+    case Kind::email:
+        out += "user" + std::to_string(draw.below(1'000'000)) + "@example.com";
+        break;
+    case Kind::phone:
+        out += "+1 555-" + std::to_string(1'000'000 + draw.below(9'000'000));
+        break;
+    case Kind::website:
+        out += "https://www.example.com/p?a=" + std::to_string(draw.below(100'000)) + "&b=%20";
+        break;
+    case Kind::textarea:
+        append_words(out, draw, 3 + draw.below(10));
+        out += "\\nsecond line\\r\\n";
+        append_words(out, draw, 1 + draw.below(6));
+        break;
+    default:
+        // A word has at most 15 characters, so that the declared length is kept.
+        append_words(out, draw, 1 + draw.below(length < 60 ? 2 : 4));
+        break;
+    }
+    out += '"';
+}
+
+void append_number(std::string& out, Kind kind, Draw& draw) {
+    if (draw.below(8) == 0) {
+        out += kind == Kind::percent ? std::string_view{"33.33"} : numbers[draw.below(8)];
+        return;
+    }
+    if (kind == Kind::decimal && draw.below(64) == 0) {
+        out += "1.5E7"; // What a Java server prints for a large double.
+        return;
+    }
+    const auto whole = kind == Kind::percent ? draw.below(100) : draw.below(5'000'000);
+    out += std::to_string(whole);
+    if (draw.below(4) != 0) {
+        const auto cents = draw.below(100);
+        out += cents < 10 ? ".0" : ".";
+        out += std::to_string(cents);
+    }
+}
+
+void append_bigint(std::string& out, Draw& draw) {
+    constexpr std::array<std::string_view, 5> edges{
+        "0", "9223372036854775807", "-9223372036854775808", "9007199254740993", "-5"};
+    out += '"';
+    if (draw.below(6) == 0) {
+        out += edges[draw.below(edges.size())];
+    } else {
+        out += std::to_string(draw.next() >> 4U);
+    }
+    out += '"';
+}
+
+void append_named(std::string& out, std::string_view name, std::int64_t id) {
+    out += R"({"name":)";
+    append_json_string(out, name);
+    out += R"(,"id":")";
+    out += std::to_string(id);
+    out += "\"}";
+}
+
+void append_choices(std::string& out, const Field& field, Draw& draw) {
+    out += '[';
+    const auto mask = 1 + draw.below((1ULL << field.choices.size()) - 1);
+    bool first = true;
+    for (std::size_t i = 0; i < field.choices.size(); ++i) {
+        if ((mask >> i & 1U) != 0) {
+            out += first ? "" : ",";
+            append_json_string(out, field.choices[i]);
+            first = false;
+        }
+    }
+    out += ']';
+}
+
+bool may_be_null(const Field& field) {
+    switch (field.kind) {
+    case Kind::record_id:
+    case Kind::created_time:
+    case Kind::modified_time:
+    case Kind::user:
+    case Kind::tag:
+    case Kind::boolean:
+    case Kind::layout:
+    case Kind::constant_available:
+    case Kind::full_name:
+    case Kind::converted_flag:
+    case Kind::converted_time:
+    case Kind::converted_lookup:
+    case Kind::autonumber:
+    case Kind::subform:
+    case Kind::line_items:
+    case Kind::multi_lookup:
+    case Kind::multi_user:
+    case Kind::territories:
+        return false;
+    default:
+        return !field.mandatory;
+    }
+}
+
+} // namespace
+
+std::uint64_t mix(std::uint64_t value) {
+    value = (value ^ (value >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+    value = (value ^ (value >> 27U)) * 0x94d049bb133111ebULL;
+    return value ^ (value >> 31U);
+}
+
+std::uint64_t hash_text(std::string_view text) {
+    std::uint64_t hash = 0xcbf29ce484222325ULL;
+    for (const char c : text) {
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    }
+    return mix(hash);
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+    out += '"';
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (c == '\n') {
+            out += "\\n";
+        } else {
+            out += c;
+        }
+    }
+    out += '"';
+}
+
+const UserRef& ValueSource::user(std::uint64_t hash) const {
+    return users_[hash % users_.size()];
+}
+
+std::string ValueSource::display_name(std::int64_t id) const {
+    constexpr std::array<std::string_view, 8> names{"King",
+                                                    "Truhlar & Sons",
+                                                    "Zürich \"AG\"",
+                                                    "Mega Deal",
+                                                    "Benton",
+                                                    "株式会社",
+                                                    "Chanay",
+                                                    "O'Neil"};
+    const auto hash = mix(seed_ ^ static_cast<std::uint64_t>(id));
+    return std::string{names[hash % names.size()]} + " " + std::to_string(hash / 8 % 1000);
+}
+
+void ValueSource::append_user(std::string& out, std::uint64_t hash) const {
+    const auto& who = user(hash);
+    append_named(out, who.name, who.id);
+    out.pop_back();
+    out += R"(,"email":)";
+    append_json_string(out, who.email);
+    out += '}';
+}
+
+void ValueSource::append_lookup(std::string& out,
+                                const std::string& module,
+                                std::uint64_t hash) const {
+    const auto range = ranges_.find(module);
+    if (range == ranges_.end() || range->second.count == 0) {
+        out += "null";
+        return;
+    }
+    const auto id = range->second.first + static_cast<std::int64_t>(hash % range->second.count);
+    append_named(out, display_name(id), id);
+}
+
+void ValueSource::append_file(std::string& out,
+                              const RecordFacts& record,
+                              std::uint64_t hash) const {
+    out += R"([{"id":")" + std::to_string(id_base + static_cast<std::int64_t>(hash % day)) +
+           R"(","File_Id__s":"f)" + std::to_string(hash) +
+           R"(","File_Name__s":"Angebot Ä.pdf","Size__s":)" + std::to_string(hash % 100'000) +
+           R"(,"Created_Time__s":")";
+    zone_.append_iso(out, record.created);
+    out += R"(","Owner__s":)";
+    append_user(out, hash);
+    out += "}]";
+}
+
+void ValueSource::append(std::string& out,
+                         const Field& field,
+                         const RecordFacts& record,
+                         std::uint64_t salt,
+                         bool list_view) const {
+    const auto id = static_cast<std::uint64_t>(record.id);
+    const auto hash = mix(seed_ ^ field.seed ^ mix(id ^ mix(salt)));
+    if (may_be_null(field) && hash % 7 == 0) {
+        out += "null";
+        return;
+    }
+    const auto json_type = field.json_type();
+    if (field.is_virtual()) {
+        append_detail(out, field, record, hash);
+    } else if (json_type == "jsonobject") {
+        append_object(out, field, record, hash);
+    } else if (json_type == "jsonarray") {
+        append_array(out, field, record, hash);
+    } else {
+        append_scalar(out, field, record, hash, list_view);
+    }
+}
+
+void ValueSource::append_scalar(std::string& out,
+                                const Field& field,
+                                const RecordFacts& record,
+                                std::uint64_t hash,
+                                bool list_view) const {
+    Draw draw{hash};
+    const auto append_time = [&](Seconds instant) {
+        out += '"';
+        zone_.append_iso(out, instant);
+        out += '"';
+    };
+    // Around the creation of the record, so that both halves of the year occur.
+    const Seconds some_time =
+        record.created + static_cast<Seconds>(draw.below(400U * 86'400)) - 200 * day;
+    switch (field.kind) {
+    case Kind::record_id:
+        out += '"' + std::to_string(record.id) + '"';
+        break;
+    case Kind::created_time:
+        append_time(record.created);
+        break;
+    case Kind::modified_time:
+        append_time(record.modified);
+        break;
+    case Kind::datetime:
+    case Kind::rollup_datetime:
+        append_time(some_time);
+        break;
+    case Kind::converted_time:
+        record.converted_at == 0 ? void(out += "null") : append_time(record.converted_at);
+        break;
+    case Kind::converted_flag:
+        out += record.converted_at == 0 ? "false" : "true";
+        break;
+    case Kind::boolean:
+        out += draw.below(2) == 0 ? "false" : "true";
+        break;
+    case Kind::date:
+        out += '"';
+        append_date(out, some_time);
+        out += '"';
+        break;
+    case Kind::integer:
+    case Kind::rollup_integer:
+        out += std::to_string(static_cast<std::int64_t>(draw.below(1'000'000)) - 10);
+        break;
+    case Kind::bigint:
+        append_bigint(out, draw);
+        break;
+    case Kind::decimal:
+    case Kind::currency:
+    case Kind::percent:
+    case Kind::formula:
+        append_number(out, field.kind, draw);
+        break;
+    case Kind::picklist:
+        append_json_string(out, field.choices[draw.below(field.choices.size())]);
+        break;
+    case Kind::autonumber:
+        out += "\"INV-" + std::to_string(record.id % 1'000'000) + '"';
+        break;
+    case Kind::duration:
+        out += '"' + std::to_string(10 + draw.below(50)) + ':' +
+               std::to_string(10 + draw.below(50)) + '"';
+        break;
+    case Kind::profile_image:
+        out += '"' + std::to_string(draw.next()) + std::to_string(draw.next()) + "a0ff\"";
+        break;
+    case Kind::constant_available:
+        out += "\"Available\"";
+        break;
+    case Kind::null_text:
+        out += "null";
+        break;
+    case Kind::rich_text:
+        append_rich_text(out, draw, list_view);
+        break;
+    default:
+        append_text(out, field.kind, field.length, draw);
+        break;
+    }
+}
+
+void ValueSource::append_object(std::string& out,
+                                const Field& field,
+                                const RecordFacts& record,
+                                std::uint64_t hash) const {
+    switch (field.kind) {
+    case Kind::user:
+        append_user(out, hash);
+        break;
+    case Kind::layout:
+        append_named(out, "Standard", id_base + 91'055);
+        break;
+    case Kind::converted_lookup:
+        record.converted_at == 0 ? void(out += "null") : append_lookup(out, field.target, hash);
+        break;
+    case Kind::parent_id: {
+        const auto range = ranges_.find(field.target);
+        const auto module_id = range == ranges_.end() ? 0 : range->second.module_id;
+        std::string target;
+        append_lookup(target, field.target, hash);
+        if (target == "null") {
+            out += target;
+            break;
+        }
+        out += R"({"module":{"api_name":")" + field.target + R"(","id":")" +
+               std::to_string(module_id) + "\"}," + target.substr(1);
+        break;
+    }
+    case Kind::alarm:
+        out += R"({"ALARM":"ACTION=EMAIL;TRIGGER=-P1D;TRIGGER_TIME=)" +
+               std::to_string(10 + hash % 14) + R"(:52"})";
+        break;
+    case Kind::rrule:
+        out += R"({"RRULE":"FREQ=DAILY;INTERVAL=)" + std::to_string(1 + hash % 9) +
+               R"(;DTSTART=2023-05-20;UNTIL=2023-05-28"})";
+        break;
+    case Kind::consent:
+        out += R"({"Data_Processing_Basis":"Consent","Contact_Through_Email":true,"id":")" +
+               std::to_string(record.id + 5'000'000'000) + R"(","Consent_Remarks":null})";
+        break;
+    default:
+        append_lookup(out, field.target, hash);
+        break;
+    }
+}
+
+void ValueSource::append_array(std::string& out,
+                               const Field& field,
+                               const RecordFacts& record,
+                               std::uint64_t hash) const {
+    Draw draw{hash};
+    switch (field.kind) {
+    case Kind::tag:
+    case Kind::territories:
+        if (draw.below(2) == 0) {
+            out += "[]";
+        } else if (field.kind == Kind::tag) {
+            out += R"([{"name":"vip \"A\"","id":")" + std::to_string(id_base + 700 + hash % 9) +
+                   R"(","color_code":"#57B1FD"},{"name":"über","id":")" +
+                   std::to_string(id_base + 720 + hash % 9) + R"(","color_code":null}])";
+        } else {
+            out += R"([{"Name":"North","id":")" + std::to_string(id_base + 800 + hash % 9) + "\"}]";
+        }
+        break;
+    case Kind::multiselect:
+        append_choices(out, field, draw);
+        break;
+    case Kind::participants:
+        out += R"([{"name":"John","id":")" + std::to_string(record.id + 3) +
+               R"(","type":"email","participant":"j@example.com","Email":"j@example.com",)" +
+               R"("invited":)" + (draw.below(2) == 0 ? "true" : "false") +
+               R"(,"status":"not_known"}])";
+        break;
+    case Kind::reminders:
+        out += R"([{"unit":)" + std::to_string(draw.below(60)) +
+               R"(,"period":"minutes"},{"unit":1,"period":"days","time":"10.30"}])";
+        break;
+    case Kind::tax:
+        out += R"([{"value":"Sales Tax - )" + std::to_string(draw.below(20)) + R"(.0 %","id":")" +
+               std::to_string(id_base + 900) + "\"}]";
+        break;
+    default:
+        append_file(out, record, hash);
+        break;
+    }
+}
+
+void ValueSource::append_detail(std::string& out,
+                                const Field& field,
+                                const RecordFacts& record,
+                                std::uint64_t hash) const {
+    Draw draw{hash};
+    const auto rows = draw.below(4);
+    out += '[';
+    for (std::uint64_t i = 0; i < rows; ++i) {
+        out += i == 0 ? "" : ",";
+        const auto row_id = std::to_string(record.id * 1 + 1'000'000 * static_cast<int>(i + 1));
+        out += R"({"id":")" + row_id + "\",";
+        if (field.kind == Kind::multi_lookup) {
+            out += '"' + field.api_name + "\":";
+            append_lookup(out, field.target, draw.next());
+        } else if (field.kind == Kind::multi_user) {
+            out += R"("Multi_user":)";
+            append_named(out, user(draw.next()).name, user(hash).id);
+        } else {
+            out += R"("Parent_Id":)";
+            append_named(out, display_name(record.id), record.id);
+            if (field.kind == Kind::line_items) {
+                out += R"(,"Product_Name":)";
+                append_lookup(out, "Products", draw.next());
+                out += R"(,"List_Price":)";
+                append_number(out, Kind::currency, draw);
+            }
+            out += R"(,"Quantity":)" + std::to_string(draw.below(1000)) + R"(,"Sequence_Number":)" +
+                   std::to_string(i + 1) + R"(,"Description":)";
+            append_text(out, Kind::textarea, 2000, draw);
+        }
+        out += '}';
+    }
+    out += ']';
+}
+
+} // namespace zohosim
