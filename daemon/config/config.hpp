@@ -19,19 +19,21 @@ namespace zohosyncd {
 
 /// The Zoho side of a replication. Contract §5.
 struct ZohoConnection {
-    std::string name;  ///< Upper case; part of every state row's key.
+    std::string name; ///< Upper case; part of every state row's key.
     Secret client_id;
     Secret client_secret;
-    std::string soid;      ///< "ZohoCRM.<zgid>"; empty with a refresh token.
-    Secret refresh_token;  ///< Empty with client_credentials.
+    std::string soid;     ///< "ZohoCRM.<zgid>"; empty with a refresh token.
+    Secret refresh_token; ///< Empty with client_credentials.
     std::string accounts_url = "https://accounts.zoho.com";
     std::string api_domain = "https://www.zohoapis.com";
     std::string api_version = "v6";
-    std::string scopes = "ZohoCRM.modules.READ,ZohoCRM.settings.READ,ZohoCRM.users.READ,ZohoCRM.org.READ";
+    std::string scopes =
+        "ZohoCRM.modules.READ,ZohoCRM.settings.READ,ZohoCRM.users.READ,ZohoCRM.org.READ";
     std::size_t requests_per_second = 5;
     std::size_t concurrency = 3;
-    bool read_everything = false;                          ///< anchor_date: all
-    std::optional<std::chrono::sys_seconds> anchor_date;   ///< unset: one year before Zoho's clock at first contact
+    bool read_everything = false; ///< anchor_date: all
+    std::optional<std::chrono::sys_seconds>
+        anchor_date; ///< unset: one year before Zoho's clock at first contact
     std::vector<std::string> extra_hosts;
 };
 
@@ -40,11 +42,11 @@ enum class TargetKind { postgres, sqlite };
 struct TargetConnection {
     std::string name;
     TargetKind kind = TargetKind::postgres;
-    Secret conninfo;             ///< PostgreSQL: libpq keywords, with the password. Never printed.
-    std::string described;       ///< The same for people: "postgres://host:5432/database", no password.
-    std::string role;            ///< SET ROLE after connecting; may be empty.
-    std::string path;            ///< SQLite: the file.
-    std::string default_schema;  ///< For objects without a schema part.
+    Secret conninfo;       ///< PostgreSQL: libpq keywords, with the password. Never printed.
+    std::string described; ///< The same for people: "postgres://host:5432/database", no password.
+    std::string role;      ///< SET ROLE after connecting; may be empty.
+    std::string path;      ///< SQLite: the file.
+    std::string default_schema; ///< For objects without a schema part.
     std::chrono::milliseconds busy_timeout{5000};
 };
 
@@ -61,18 +63,18 @@ struct StreamConfig {
     std::vector<std::string> tags;
     ColumnCasing casing = ColumnCasing::snake;
     DeleteMissing delete_missing = DeleteMissing::soft;
-    std::optional<std::uint64_t> limit;  ///< Stop after this many records of a run (trials only).
+    std::optional<std::uint64_t> limit; ///< Stop after this many records of a run (trials only).
 };
 
 struct CreditsConfig {
-    std::optional<std::uint64_t> daily;  ///< unset: from the organisation's edition; unknown: 5000
-    double reserve = 0.30;               ///< Share left to the company's other integrations.
+    std::optional<std::uint64_t> daily; ///< unset: from the organisation's edition; unknown: 5000
+    double reserve = 0.30;              ///< Share left to the company's other integrations.
 };
 
 /// The `daemon:` block. Contract §4.
 struct DaemonConfig {
     std::string listen = "127.0.0.1:9464";
-    std::string token_file;  ///< Bearer token that `listen` needs beyond loopback; may be empty.
+    std::string token_file; ///< Bearer token that `listen` needs beyond loopback; may be empty.
     std::string state_schema = "zohosync";
     std::chrono::seconds overlap = std::chrono::minutes(5);
     std::string details = "off";
@@ -80,7 +82,7 @@ struct DaemonConfig {
     std::chrono::seconds metadata = std::chrono::hours(1);
     std::string verify = "@weekly";
     std::string formulas = "@daily";
-    std::string state_dir;  ///< Resolved: $STATE_DIRECTORY, else ~/.local/state/zohosyncd.
+    std::string state_dir; ///< Resolved: $STATE_DIRECTORY, else ~/.local/state/zohosyncd.
 };
 
 /// Everything a run needs to know, checked and immutable.
@@ -88,23 +90,24 @@ struct Config {
     std::string file;
     ZohoConnection source;
     TargetConnection target;
-    std::vector<StreamConfig> streams;  ///< In the order of the file; patterns expanded in place.
-    bool every_module = false;          ///< 'module:*' was given; `module_template` is its stream.
-    StreamConfig module_template;       ///< Its names still hold "{stream_name}": see stream_for_module.
-    std::vector<std::string> excluded_modules;  ///< API names that 'module:*' leaves out: disabled ones.
+    std::vector<StreamConfig> streams; ///< In the order of the file; patterns expanded in place.
+    bool every_module = false;         ///< 'module:*' was given; `module_template` is its stream.
+    StreamConfig module_template; ///< Its names still hold "{stream_name}": see stream_for_module.
+    std::vector<std::string>
+        excluded_modules; ///< API names that 'module:*' leaves out: disabled ones.
     DaemonConfig daemon;
-    bool no_stream_selected = false;    ///< --streams matched nothing.
+    bool no_stream_selected = false; ///< --streams matched nothing.
 };
 
 /// What the command line overrides.
 struct ConfigOverrides {
-    std::string replication_file;  ///< empty: replication.yaml, then /etc/zohosyncd/replication.yaml
-    std::string env_file;          ///< empty: the places of contract §3
-    std::string streams;           ///< a,b,tag:x
+    std::string replication_file; ///< empty: replication.yaml, then /etc/zohosyncd/replication.yaml
+    std::string env_file;         ///< empty: the places of contract §3
+    std::string streams;          ///< a,b,tag:x
     std::string mode;
     std::string range;
     std::optional<std::uint64_t> limit;
-    std::string target;            ///< URL
+    std::string target; ///< URL
 };
 
 /// The process's environment, handed in so that tests own it. `working_directory` is where
@@ -119,7 +122,8 @@ Environment process_environment();
 
 /// Reads everything. Problems of level error mean that the returned Config must not be used; all
 /// mistakes are reported in one go.
-Config load_config(const ConfigOverrides& overrides, const Environment& environment, Problems& problems);
+Config
+load_config(const ConfigOverrides& overrides, const Environment& environment, Problems& problems);
 
 /// The stream that 'module:*' gives for a module. Requires `every_module`; the caller leaves out
 /// modules that have a stream already and `excluded_modules`.
@@ -128,8 +132,8 @@ StreamConfig stream_for_module(const Config& config, std::string_view module);
 /// One line of `conns list`.
 struct ConnectionInfo {
     std::string name;
-    std::string type;    ///< "API - Spec", "DB - PostgreSQL", "DB - SQLite"
-    std::string source;  ///< "env yaml", "env variable", "dot-env"
+    std::string type;   ///< "API - Spec", "DB - PostgreSQL", "DB - SQLite"
+    std::string source; ///< "env yaml", "env variable", "dot-env"
 };
 
 /// The connections that are defined anywhere, by name. No secret in it.
@@ -147,4 +151,4 @@ std::optional<TargetConnection> load_target_connection(const std::string& name,
                                                        const Environment& environment,
                                                        Problems& problems);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

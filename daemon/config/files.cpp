@@ -2,20 +2,20 @@
 
 #include "daemon/config/words.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 namespace zohosyncd {
 namespace {
 
-constexpr std::size_t largest_secret = 64 * 1024;  // A private key with room to spare.
+constexpr std::size_t largest_secret = 64 * 1024; // A private key with room to spare.
 
 class Descriptor {
 public:
@@ -155,11 +155,11 @@ private:
     std::map<std::string, std::string> values_;
 };
 
-}  // namespace
+} // namespace
 
 std::optional<FileText> read_file(const std::string& path, std::size_t limit, std::string& reason) {
     const Descriptor descriptor(path);
-    struct stat status {};
+    struct stat status{};
     if (descriptor.get() < 0 || ::fstat(descriptor.get(), &status) != 0) {
         reason = error_text(errno);
         return std::nullopt;
@@ -187,13 +187,13 @@ bool file_exists(const std::string& path) {
 
 std::string absolute_path(const std::string& path, const std::string& directory) {
     const std::filesystem::path given(path);
-    return given.is_absolute() ? path
-                               : (std::filesystem::path(directory) / given).lexically_normal().string();
+    return given.is_absolute()
+               ? path
+               : (std::filesystem::path(directory) / given).lexically_normal().string();
 }
 
-std::map<std::string, std::string> parse_env_file(std::string_view text,
-                                                  const std::string& file,
-                                                  Problems& problems) {
+std::map<std::string, std::string>
+parse_env_file(std::string_view text, const std::string& file, Problems& problems) {
     return EnvFileParser(text, file, problems).parse();
 }
 
@@ -247,8 +247,9 @@ std::optional<std::string> resolve_secret(const std::string& value,
             problems.error(file,
                            line,
                            key,
-                           "credential:" + name + " needs $CREDENTIALS_DIRECTORY, which systemd "
-                                                  "sets for LoadCredential=");
+                           "credential:" + name +
+                               " needs $CREDENTIALS_DIRECTORY, which systemd "
+                               "sets for LoadCredential=");
             return std::nullopt;
         }
         path = directory->second + "/" + name;
@@ -276,4 +277,4 @@ std::optional<std::string> resolve_secret(const std::string& value,
     return text;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -11,7 +11,7 @@
 
 namespace zohosyncd {
 
-inline constexpr std::size_t largest_config_file = 1024 * 1024;  // Real ones have a few KiB.
+inline constexpr std::size_t largest_config_file = 1024 * 1024; // Real ones have a few KiB.
 
 struct FileText {
     std::string text;
@@ -30,9 +30,8 @@ std::string absolute_path(const std::string& path, const std::string& directory)
 
 /// The lines of `.env.sling`: KEY=VALUE, `#` comments, values in single or double quotes that may
 /// span lines. What is none of these is a warning.
-std::map<std::string, std::string> parse_env_file(std::string_view text,
-                                                  const std::string& file,
-                                                  Problems& problems);
+std::map<std::string, std::string>
+parse_env_file(std::string_view text, const std::string& file, Problems& problems);
 
 /// `$NAME` and `${NAME}` replaced, by nothing where there is no such variable; those are added to
 /// `missing`.
@@ -49,4 +48,4 @@ std::optional<std::string> resolve_secret(const std::string& value,
                                           const Environment& environment,
                                           Problems& problems);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

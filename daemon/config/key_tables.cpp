@@ -101,7 +101,11 @@ constexpr Key target_option_table[] = {
 
 constexpr Key daemon_table[] = {
     {"listen", text, honoured, "127.0.0.1:9464", "status server: host:port, unix:/path or off"},
-    {"token_file", string, honoured, "", "bearer token that a listen address beyond loopback needs"},
+    {"token_file",
+     string,
+     honoured,
+     "",
+     "bearer token that a listen address beyond loopback needs"},
     {"state_schema", string, honoured, "zohosync", "schema of our own tables"},
     {"overlap", text, honoured, "5m", "how far below the last run's time each scan starts"},
     {"details", text, honoured, "off", "off"},
@@ -117,7 +121,7 @@ constexpr Key credits_table[] = {
     {"reserve", text, honoured, "30%", "share left to the company's other integrations"},
 };
 
-}  // namespace
+} // namespace
 
 std::span<const Key> root_keys() {
     return root_table;
@@ -143,4 +147,4 @@ std::span<const Key> credits_keys() {
     return credits_table;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -47,7 +47,7 @@ std::string hint(const Key& key, const Node& node) {
     return {};
 }
 
-}  // namespace
+} // namespace
 
 bool is_nothing(const Node& node) {
     switch (node.kind) {
@@ -71,11 +71,10 @@ std::optional<std::uint64_t> as_integer(const Node& node) {
     std::string digits = node.text;
     std::erase(digits, '_');
     if (digits.size() > 1 && digits.front() == '0') {
-        return std::nullopt;  // YAML 1.1 would read it as octal; nobody means that.
+        return std::nullopt; // YAML 1.1 would read it as octal; nobody means that.
     }
     std::uint64_t number = 0;
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
     if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size()) {
         return std::nullopt;
     }
@@ -84,7 +83,7 @@ std::optional<std::uint64_t> as_integer(const Node& node) {
 
 bool has_type(const Node& node, ValueType type) {
     if (node.is_null()) {
-        return true;  // Always "not set".
+        return true; // Always "not set".
     }
     switch (type) {
     case ValueType::any:
@@ -262,8 +261,7 @@ void Block::warn(std::string_view key, const std::string& message) const {
 }
 
 std::string Block::path_of(std::string_view key) const {
-    return path_.empty() || key.empty() ? path_ + std::string(key)
-                                        : path_ + "." + std::string(key);
+    return path_.empty() || key.empty() ? path_ + std::string(key) : path_ + "." + std::string(key);
 }
 
 int Block::line_of(std::string_view key) const {
@@ -271,4 +269,4 @@ int Block::line_of(std::string_view key) const {
     return entry != nullptr ? entry->line : node_.line;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -16,7 +16,7 @@ namespace zohosyncd {
 enum class ValueType {
     any,
     string,
-    text,  ///< Any scalar, taken as it is written: `off` stays "off".
+    text, ///< Any scalar, taken as it is written: `off` stays "off".
     boolean,
     integer,
     strings,
@@ -29,9 +29,9 @@ enum class ValueType {
 /// What this version does with a key.
 enum class KeyUse {
     honoured,
-    ignored,    ///< Sling ignores it for an API source as well.
-    no_effect,  ///< Only tunes how Sling loads; accepted with a warning.
-    refused,    ///< Would change the result; accepted only with its default.
+    ignored,   ///< Sling ignores it for an API source as well.
+    no_effect, ///< Only tunes how Sling loads; accepted with a warning.
+    refused,   ///< Would change the result; accepted only with its default.
 };
 
 /// One key of a block: the parser, the samples and the manual agree because all use this table.
@@ -39,7 +39,7 @@ struct Key {
     std::string_view name;
     ValueType type = ValueType::any;
     KeyUse use = KeyUse::honoured;
-    std::string_view fallback;  ///< The default, as it would be written; empty: none.
+    std::string_view fallback; ///< The default, as it would be written; empty: none.
     std::string_view help;
 };
 
@@ -107,4 +107,4 @@ std::optional<std::uint64_t> as_integer(const Node& node);
 /// Null, "", [] or {}: as if the key were not there.
 bool is_nothing(const Node& node);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -9,13 +9,13 @@
 namespace zohosyncd {
 namespace {
 
-constexpr std::size_t longest_name = 63;  // PostgreSQL cuts longer ones without an error.
+constexpr std::size_t longest_name = 63; // PostgreSQL cuts longer ones without an error.
 
 std::string clean(std::string_view text) {
     std::string result(text);
     for (char& c : result) {
-        const bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                             (c >= '0' && c <= '9') || c == '_';
+        const bool is_word =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
         c = is_word ? c : '_';
     }
     if (!result.empty() && result.front() >= '0' && result.front() <= '9') {
@@ -36,8 +36,16 @@ void add_times(std::map<std::string, std::string>& values, std::chrono::sys_seco
     std::tm time{};
     localtime_r(&seconds, &time);
     constexpr std::pair<const char*, const char*> parts[] = {
-        {"YYYY", "%Y"}, {"YY", "%y"}, {"MMM", "%b"}, {"MM", "%m"}, {"DD", "%d"},
-        {"DDD", "%a"},  {"HH", "%H"}, {"hh", "%I"},  {"mm", "%M"}, {"ss", "%S"},
+        {"YYYY", "%Y"},
+        {"YY", "%y"},
+        {"MMM", "%b"},
+        {"MM", "%m"},
+        {"DD", "%d"},
+        {"DDD", "%a"},
+        {"HH", "%H"},
+        {"hh", "%I"},
+        {"mm", "%M"},
+        {"ss", "%S"},
     };
     for (const auto& [name, format] : parts) {
         values[name] = format_time(time, format);
@@ -150,7 +158,7 @@ std::string name_error(const TableName& name, const ObjectContext& context) {
     return {};
 }
 
-}  // namespace
+} // namespace
 
 std::string clean_stream_name(std::string_view stream) {
     return clean(lower(stream));
@@ -188,7 +196,7 @@ ObjectName render_object(std::string_view object,
         return result;
     }
     if (context.target_kind == TargetKind::sqlite) {
-        table.schema.clear();  // SQLite has none: zoho_crm.leads is table leads.
+        table.schema.clear(); // SQLite has none: zoho_crm.leads is table leads.
     } else if (table.schema.empty()) {
         result.error = "did not specify schema. Please specify schema in object name.";
         return result;
@@ -200,4 +208,4 @@ ObjectName render_object(std::string_view object,
     return result;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

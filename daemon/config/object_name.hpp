@@ -20,13 +20,13 @@ struct ObjectContext {
     std::string target_name;
     TargetKind target_kind = TargetKind::postgres;
     std::string target_schema;
-    std::map<std::string, std::string> env;  ///< Root `env` of replication.yaml.
+    std::map<std::string, std::string> env; ///< Root `env` of replication.yaml.
     std::chrono::sys_seconds now;
 };
 
 struct ObjectName {
     std::optional<TableName> table;
-    std::string error;  ///< Set when there is no table.
+    std::string error; ///< Set when there is no table.
     std::vector<std::string> unknown_variables;
 };
 
@@ -46,4 +46,4 @@ bool has_time_variable(std::string_view object);
 /// `Invoices` as it stands in a table's name: lower case, and only [a-z0-9_].
 std::string clean_stream_name(std::string_view stream);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -18,11 +18,8 @@ std::string Problem::text() const {
 }
 
 void Problems::warn(std::string file, int line, std::string key, std::string message) {
-    problems_.push_back({Problem::Level::warning,
-                         std::move(file),
-                         line,
-                         std::move(key),
-                         std::move(message)});
+    problems_.push_back(
+        {Problem::Level::warning, std::move(file), line, std::move(key), std::move(message)});
 }
 
 void Problems::error(std::string file, int line, std::string key, std::string message) {
@@ -31,17 +28,17 @@ void Problems::error(std::string file, int line, std::string key, std::string me
 }
 
 void Problems::unsafe(std::string file, std::string key, std::string message) {
-    problems_.push_back({Problem::Level::unsafe_file,
-                         std::move(file),
-                         0,
-                         std::move(key),
-                         std::move(message)});
+    problems_.push_back(
+        {Problem::Level::unsafe_file, std::move(file), 0, std::move(key), std::move(message)});
+}
+
+void Problems::append(const Problems& others) {
+    problems_.insert(problems_.end(), others.problems_.begin(), others.problems_.end());
 }
 
 bool Problems::has_errors() const {
-    return std::ranges::any_of(problems_, [](const Problem& problem) {
-        return problem.level != Problem::Level::warning;
-    });
+    return std::ranges::any_of(
+        problems_, [](const Problem& problem) { return problem.level != Problem::Level::warning; });
 }
 
 bool Problems::has_unsafe_file() const {
@@ -50,4 +47,4 @@ bool Problems::has_unsafe_file() const {
     });
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -11,8 +11,8 @@ struct Problem {
 
     Level level = Level::error;
     std::string file;
-    int line = 0;     ///< From 1; 0 when the problem has no line.
-    std::string key;  ///< Full path, such as "streams.leads.mode"; may be empty.
+    int line = 0;    ///< From 1; 0 when the problem has no line.
+    std::string key; ///< Full path, such as "streams.leads.mode"; may be empty.
     std::string message;
 
     /// "replication.yaml:7: streams.leads.mode: …"
@@ -29,12 +29,15 @@ public:
     /// A secret's file is readable by others: exit code 77.
     void unsafe(std::string file, std::string key, std::string message);
 
+    void append(const Problems& others);
+
     [[nodiscard]] bool has_errors() const;
     [[nodiscard]] bool has_unsafe_file() const;
+
     [[nodiscard]] const std::vector<Problem>& all() const { return problems_; }
 
 private:
     std::vector<Problem> problems_;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -61,8 +61,13 @@ void check_keys(const Block& block) {
 Setting<ColumnCasing> read_casing(const Block& options) {
     using enum ColumnCasing;
     static constexpr std::pair<std::string_view, ColumnCasing> casings[] = {
-        {"snake", snake}, {"source", source}, {"target", target},       {"upper", upper},
-        {"lower", lower}, {"camel", camel},   {"normalize", normalize},
+        {"snake", snake},
+        {"source", source},
+        {"target", target},
+        {"upper", upper},
+        {"lower", lower},
+        {"camel", camel},
+        {"normalize", normalize},
     };
     auto casing = setting<ColumnCasing>(options, "column_casing", std::nullopt);
     const auto text = options.string("column_casing");
@@ -118,7 +123,7 @@ Setting<DeleteMissing> read_delete_missing(const Block& options) {
     return result;
 }
 
-}  // namespace
+} // namespace
 
 std::optional<StreamMode> parse_mode(std::string_view text, std::string& reason) {
     if (text == "incremental") {
@@ -210,4 +215,4 @@ StreamBlock without_nulls(StreamBlock pattern) {
     return pattern;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

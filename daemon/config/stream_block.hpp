@@ -19,7 +19,7 @@ template <typename T> struct Setting {
 
 /// A stream's block, or `defaults`, as written and checked.
 struct StreamBlock {
-    std::string path;  ///< "streams.leads"
+    std::string path; ///< "streams.leads"
     int line = 0;
     Setting<std::string> id;
     Setting<std::string> description;
@@ -51,4 +51,4 @@ std::optional<StreamMode> parse_mode(std::string_view text, std::string& reason)
 /// Nothing, and the reason.
 std::optional<Schedule> parse_schedule(const std::string& text, std::string& reason);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -14,7 +14,7 @@ char upper_char(char c) {
     return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
 }
 
-}  // namespace
+} // namespace
 
 std::string lower(std::string_view text) {
     std::string result(text);
@@ -29,8 +29,7 @@ std::string upper(std::string_view text) {
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
-    return std::ranges::equal(
-        a, b, [](char x, char y) { return lower_char(x) == lower_char(y); });
+    return std::ranges::equal(a, b, [](char x, char y) { return lower_char(x) == lower_char(y); });
 }
 
 std::string_view trim(std::string_view text) {
@@ -85,7 +84,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string did_you_mean(std::string_view given, const std::vector<std::string>& known) {
-    constexpr std::size_t longest = 64;  // Nobody mistypes a word into something longer.
+    constexpr std::size_t longest = 64; // Nobody mistypes a word into something longer.
     if (given.size() > longest) {
         return {};
     }
@@ -110,4 +109,4 @@ bool is_plain_identifier(std::string_view text) {
     });
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

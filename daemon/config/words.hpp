@@ -28,4 +28,4 @@ std::string did_you_mean(std::string_view given, const std::vector<std::string>&
 /// [A-Za-z_][A-Za-z0-9_]*
 bool is_plain_identifier(std::string_view text);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -3,6 +3,9 @@
 #include "daemon/config/words.hpp"
 #include "daemon/core/text.hpp"
 
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
@@ -13,18 +16,17 @@
 #include <unordered_map>
 #include <utility>
 
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/yaml.h>
-
 namespace zohosyncd {
 namespace {
 
-constexpr std::size_t most_nodes = 10'000;  // Contract §4: aliases of aliases grow without bound.
-constexpr std::size_t deepest = 64;         // Real files need six; the tree's walkers recurse.
+constexpr std::size_t most_nodes = 10'000; // Contract §4: aliases of aliases grow without bound.
+constexpr std::size_t deepest = 64;        // Real files need six; the tree's walkers recurse.
 
 // Private-use characters: legal in YAML, meaningless to it, and in nobody's configuration.
 constexpr std::string_view mark_begin = "\xEE\x80\x80";
 constexpr std::string_view mark_end = "\xEE\x80\x81";
+
+constexpr std::size_t longest_variable = 255; // So that many braces do not cost a search each.
 
 struct TreeError : std::runtime_error {
     TreeError(int at, const std::string& message) : std::runtime_error(message), line(at) {}
@@ -75,7 +77,7 @@ public:
         node.text = substitutions_.fill(value);
         node.was_quoted = tag != "?";
         if (!node.was_quoted && (node.text.empty() || node.text == "~" || node.text == "null")) {
-            node.kind = Node::Kind::null;  // A variable with nothing in it.
+            node.kind = Node::Kind::null; // A variable with nothing in it.
             node.text.clear();
         }
         add(std::move(node), anchor);
@@ -166,7 +168,7 @@ private:
             frame.key = std::move(node);
         } else {
             if (node.is_null()) {
-                node.line = frame.key->line;  // The parser notices only at the next token.
+                node.line = frame.key->line; // The parser notices only at the next token.
             }
             frame.pairs.push_back({std::move(*frame.key), std::move(node)});
             frame.key.reset();
@@ -282,7 +284,7 @@ std::optional<int> line_with_control_character(std::string_view text) {
     return std::nullopt;
 }
 
-}  // namespace
+} // namespace
 
 const Node::Entry* Node::find(std::string_view key) const {
     const Entry* similar = nullptr;
@@ -311,7 +313,8 @@ std::optional<bool> as_boolean(const Node& node) {
         return std::nullopt;
     }
     const std::string word = lower(node.text);
-    const std::string capital = upper(word.substr(0, 1)) + word.substr(std::min<std::size_t>(1, word.size()));
+    const std::string capital =
+        upper(word.substr(0, 1)) + word.substr(std::min<std::size_t>(1, word.size()));
     if (node.text != word && node.text != upper(word) && node.text != capital) {
         return std::nullopt;
     }
@@ -340,13 +343,15 @@ ScalarType scalar_type(const Node& scalar) {
     if (rest.starts_with("0x") || rest.starts_with("0b") || rest.starts_with("0o")) {
         std::uint64_t number = 0;
         const int base = rest[1] == 'x' ? 16 : rest[1] == 'b' ? 2 : 8;
-        const auto [end, error] = std::from_chars(rest.data() + 2, rest.data() + rest.size(), number, base);
+        const auto [end, error] =
+            std::from_chars(rest.data() + 2, rest.data() + rest.size(), number, base);
         return error == std::errc{} && end == rest.data() + rest.size() ? ScalarType::number
-                                                                         : ScalarType::string;
+                                                                        : ScalarType::string;
     }
     double number = 0;
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-    const bool is_number = error != std::errc::invalid_argument && end == rest.data() + rest.size() &&
+    const bool is_number = error != std::errc::invalid_argument &&
+                           end == rest.data() + rest.size() &&
                            rest.find_first_of("0123456789") != std::string_view::npos;
     return is_number ? ScalarType::number : ScalarType::string;
 }
@@ -359,13 +364,15 @@ std::string Substitutions::mark(std::string_view text,
     while (!text.empty()) {
         const auto begin = text.find(opening);
         const auto name_begin = begin + opening.size();
-        const auto end = begin == std::string_view::npos ? begin : text.find(closing, name_begin);
-        if (end == std::string_view::npos) {
+        if (begin == std::string_view::npos) {
             break;
         }
-        const auto found = values.find(std::string(text.substr(name_begin, end - name_begin)));
+        const auto near = text.substr(name_begin, longest_variable + closing.size());
+        const auto length = std::min(near.find(closing), near.size());
+        const auto end = name_begin + length;
+        const auto found = values.find(std::string(near.substr(0, length)));
         const bool is_shell_form = opening == "{" && begin > 0 && text[begin - 1] == '$';
-        if (found == values.end() || is_shell_form) {
+        if (found == values.end() || is_shell_form || length == near.size()) {
             result += text.substr(0, name_begin);
             text.remove_prefix(name_begin);
             continue;
@@ -380,13 +387,15 @@ std::string Substitutions::mark(std::string_view text,
 
 std::string Substitutions::fill(std::string_view text) const {
     std::string result;
-    for (auto begin = text.find(mark_begin); begin != std::string_view::npos; begin = text.find(mark_begin)) {
+    for (auto begin = text.find(mark_begin); begin != std::string_view::npos;
+         begin = text.find(mark_begin)) {
         const char* digits = text.data() + begin + mark_begin.size();
         std::size_t index = 0;
         const auto [end, error] = std::from_chars(digits, text.data() + text.size(), index);
         const auto after = static_cast<std::size_t>(end - text.data());
-        if (error != std::errc{} || index >= values_.size() || text.substr(after, mark_end.size()) != mark_end) {
-            result += text.substr(0, begin + mark_begin.size());  // The user's own character.
+        if (error != std::errc{} || index >= values_.size() ||
+            text.substr(after, mark_end.size()) != mark_end) {
+            result += text.substr(0, begin + mark_begin.size()); // The user's own character.
             text.remove_prefix(begin + mark_begin.size());
             continue;
         }
@@ -437,4 +446,4 @@ void relocate(Node& node, int line) {
     }
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -20,12 +20,12 @@ struct Node {
     struct Entry;
 
     Kind kind = Kind::null;
-    std::string text;         ///< Of a scalar.
-    bool was_quoted = false;  ///< Also block scalars and `!!str`: certainly a string.
-    int line = 0;             ///< From 1.
-    int column = 0;           ///< From 1.
+    std::string text;        ///< Of a scalar.
+    bool was_quoted = false; ///< Also block scalars and `!!str`: certainly a string.
+    int line = 0;            ///< From 1.
+    int column = 0;          ///< From 1.
     std::vector<Node> items;
-    std::vector<Entry> entries;  ///< In the order of the file.
+    std::vector<Entry> entries; ///< In the order of the file.
 
     [[nodiscard]] bool is_null() const { return kind == Kind::null; }
 
@@ -85,4 +85,4 @@ std::optional<Node> parse_yaml(const std::string& text,
 /// Gives every node of the tree one line: the one where the text stood that it was parsed from.
 void relocate(Node& node, int line);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

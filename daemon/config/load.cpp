@@ -1,0 +1,396 @@
+#include "daemon/config/catalogue.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/config/connections.hpp"
+#include "daemon/config/daemon_block.hpp"
+#include "daemon/config/expansion.hpp"
+#include "daemon/config/object_name.hpp"
+#include "daemon/config/replication_file.hpp"
+#include "daemon/config/selection.hpp"
+#include "daemon/config/words.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace zohosyncd {
+namespace {
+
+void replace_all(std::string& text, std::string_view from, const std::string& to) {
+    for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+        text.replace(at, from.size(), to);
+    }
+}
+
+Schedule default_schedule(StreamMode mode) {
+    return Schedule::parse(mode == StreamMode::incremental ? "@every 5m" : "@every 1h");
+}
+
+class Loader {
+public:
+    Loader(const ConfigOverrides& overrides, const Environment& environment, Problems& problems)
+        : overrides_(overrides), problems_(problems),
+          catalogue_(read_catalogue(overrides, environment, problems)) {}
+
+    Config load() {
+        read_flags();
+        file_ =
+            read_replication_file(overrides_.replication_file, catalogue_.environment, problems_);
+        if (!file_) {
+            return std::move(config_);
+        }
+        config_.file = file_->name;
+        const Block root(file_->root, "", file_->name, problems_);
+        root.check(root_keys());
+        require_keys(root);
+        check_hooks(root);
+        read_source(root);
+        read_target(root);
+        const auto daemon = root.block("daemon");
+        config_.daemon =
+            read_daemon_block(daemon ? &*daemon : nullptr, catalogue_.environment, problems_);
+        read_streams(root);
+        if (!trim(overrides_.streams).empty()) {
+            select_streams(overrides_.streams, ids_, config_, problems_);
+        }
+        return std::move(config_);
+    }
+
+private:
+    void read_flags() {
+        std::string reason;
+        if (!overrides_.mode.empty()) {
+            mode_ = parse_mode(overrides_.mode, reason);
+            if (!mode_) {
+                problems_.error("", 0, "--mode", reason);
+            }
+        }
+        if (!overrides_.range.empty()) {
+            problems_.error("", 0, "--range", "`--range` is not supported by this version");
+        }
+    }
+
+    void require_keys(const Block& root) const {
+        for (const char* key : {"source", "target", "streams"}) {
+            const bool is_overridden =
+                std::string_view(key) == "target" && !overrides_.target.empty();
+            const auto* entry = root.find(key);
+            if ((entry == nullptr || is_nothing_at_all(entry->value)) && !is_overridden) {
+                root.error(key, std::string("did not find '") + key + "' key");
+            }
+        }
+    }
+
+    static bool is_nothing_at_all(const Node& node) {
+        return node.is_map() ? node.entries.empty() : is_nothing(node);
+    }
+
+    static void check_hooks(const Block& root) {
+        const auto hooks = root.block("hooks");
+        if (!hooks) {
+            return;
+        }
+        for (const auto& entry : hooks->node().entries) {
+            const std::string stage = lower(entry.key);
+            const bool is_for_streams =
+                stage == "pre" || stage == "post" || stage == "pre_merge" || stage == "post_merge";
+            if (is_for_streams) {
+                hooks->error(entry.key,
+                             "cannot declare a \"" + stage +
+                                 "\" hook at replication level, only accepts start/end.");
+            } else if (!is_nothing(entry.value)) {
+                hooks->error(entry.key, "hooks are not supported by this version");
+            }
+        }
+    }
+
+    void read_source(const Block& root) {
+        const std::string name(trim(root.string("source").value_or("")));
+        if (name.empty()) {
+            return;
+        }
+        if (name.find("://") != std::string::npos) {
+            root.error("source", "expected the name of a connection of type api, spec zoho_crm");
+            return;
+        }
+        const auto* raw = catalogue_.find(name);
+        if (raw == nullptr) {
+            root.error("source",
+                       "could not find source connection: " + name + catalogue_.known_names(name));
+            return;
+        }
+        if (auto source = read_zoho_connection(*raw, catalogue_.environment, problems_)) {
+            config_.source = std::move(*source);
+        }
+        context_.source_name = raw->name;
+    }
+
+    void read_target(const Block& root) {
+        const bool is_flag = !overrides_.target.empty();
+        const std::string name(
+            trim(is_flag ? overrides_.target : root.string("target").value_or("")));
+        if (name.empty()) {
+            return;
+        }
+        const std::string file = is_flag ? "" : file_->name;
+        const auto* entry = root.find("target");
+        const int line = is_flag || entry == nullptr ? 0 : entry->line;
+        const std::string key = is_flag ? "--target" : "target";
+        std::optional<RawConnection> from_url;
+        const RawConnection* raw = nullptr;
+        if (is_connection_url(name)) {
+            from_url = connection_from_url(name, file, line);
+            raw = &*from_url;
+        } else if (name.find("://") != std::string::npos) {
+            problems_.error(file, line, key, "expected a name, postgres://… or sqlite://…");
+            return;
+        } else {
+            raw = catalogue_.find(name);
+        }
+        if (raw == nullptr) {
+            problems_.error(file,
+                            line,
+                            key,
+                            "could not find target connection: " + name +
+                                catalogue_.known_names(name));
+            return;
+        }
+        if (auto target = read_target_connection(*raw, catalogue_.environment, problems_)) {
+            config_.target = std::move(*target);
+            has_target_ = true;
+        }
+    }
+
+    void read_streams(const Block& root) {
+        context_.target_name = config_.target.name;
+        context_.target_kind = config_.target.kind;
+        context_.target_schema = config_.target.default_schema;
+        context_.env = file_->env;
+        context_.now = catalogue_.environment.now;
+        const auto expansion = expand_streams(read_stream_entries(root), file_->name, problems_);
+        for (const auto& stream : expansion.streams) {
+            if (auto config = make_stream(stream.endpoint, stream.entry, stream.endpoint.stream)) {
+                check_unique(*config, stream);
+                config_.streams.push_back(std::move(*config));
+                ids_.push_back(stream.entry.block.id.value.value_or(""));
+            }
+        }
+        if (expansion.every_module) {
+            const Endpoint any{"module:*", "", EndpointKind::records, true};
+            if (auto config = make_stream(any, *expansion.every_module, any_stream_name)) {
+                config_.every_module = true;
+                config_.module_template = std::move(*config);
+            }
+        }
+        config_.excluded_modules = expansion.excluded_modules;
+        if (config_.streams.empty() && !config_.every_module && !problems_.has_errors()) {
+            problems_.warn(file_->name, 0, "streams", "no stream is enabled");
+        }
+    }
+
+    std::optional<StreamConfig>
+    make_stream(const Endpoint& endpoint, const StreamEntry& entry, std::string_view name) {
+        const StreamBlock& block = entry.block;
+        StreamConfig stream;
+        stream.endpoint = endpoint;
+        if (endpoint.kind == EndpointKind::records) {
+            stream.mode = mode_.value_or(block.mode.value.value_or(StreamMode::full_refresh));
+        }
+        stream.schedule =
+            block.schedule.value ? *block.schedule.value : default_schedule(stream.mode);
+        stream.tags = block.tags.value.value_or(std::vector<std::string>{});
+        stream.casing = block.casing.value.value_or(ColumnCasing::snake);
+        stream.delete_missing = block.delete_missing.value.value_or(DeleteMissing::soft);
+        stream.limit = overrides_.limit ? overrides_.limit : block.limit.value;
+        auto target = make_table(entry, name);
+        if (!target) {
+            return std::nullopt;
+        }
+        stream.target = std::move(*target);
+        return stream;
+    }
+
+    std::optional<TableName> make_table(const StreamEntry& entry, std::string_view name) {
+        const StreamBlock& block = entry.block;
+        const std::string shown = name == any_stream_name ? entry.name : std::string(name);
+        const auto object = block.object.value.value_or("");
+        if (trim(object).empty()) {
+            problems_.error(file_->name,
+                            entry.line,
+                            block.path + ".object",
+                            "need to specify `object` for stream `" + shown + "`");
+            return std::nullopt;
+        }
+        if (!has_target_) {
+            return std::nullopt; // Its schema is unknown; the reason was reported.
+        }
+        auto rendered = render_object(object,
+                                      name,
+                                      block.description.value.value_or(""),
+                                      block.id.value.value_or(""),
+                                      context_);
+        report_object(entry, shown, object, rendered);
+        return rendered.table;
+    }
+
+    void report_object(const StreamEntry& entry,
+                       const std::string& shown,
+                       const std::string& object,
+                       const ObjectName& rendered) {
+        const std::string path = entry.block.path + ".object";
+        std::string unknown = join(rendered.unknown_variables, "}, {");
+        if (!unknown.empty()) {
+            unknown = "there is no variable {" + unknown + "}";
+        }
+        if (!rendered.table) {
+            problems_.error(file_->name,
+                            entry.line,
+                            path,
+                            "stream `" + shown + "`: " + rendered.error +
+                                (unknown.empty() ? "" : "; " + unknown));
+            return;
+        }
+        // A pattern's object is one mistake however many streams it gives.
+        if (!unknown.empty() && warned_objects_.insert(object).second) {
+            problems_.warn(file_->name, entry.line, path, unknown + "; taken as empty");
+        }
+        if (has_time_variable(object) && warned_objects_.insert("now " + object).second) {
+            problems_.warn(
+                file_->name, entry.line, path, "the time in `object` is that of the start");
+        }
+        check_own_tables(entry, *rendered.table);
+    }
+
+    void check_own_tables(const StreamEntry& entry, const TableName& table) {
+        const auto& own = config_.daemon.state_schema;
+        const bool is_sqlite = config_.target.kind == TargetKind::sqlite;
+        const std::string name = lower(table.table);
+        if ((is_sqlite && (name.starts_with(lower(own) + "_") || name.starts_with("sqlite_"))) ||
+            (!is_sqlite && table.schema == own)) {
+            problems_.error(file_->name,
+                            entry.line,
+                            entry.block.path + ".object",
+                            "`" + table.text() +
+                                "` lies where our own tables are; choose another "
+                                "name, or another daemon.state_schema");
+        }
+    }
+
+    void check_unique(const StreamConfig& config, const ExpandedStream& stream) {
+        const bool is_sqlite = config_.target.kind == TargetKind::sqlite;
+        const std::string table = is_sqlite ? lower(config.target.table) : config.target.text();
+        const auto [other, is_new] =
+            tables_.emplace(table, std::pair(stream.endpoint.stream, stream.entry.line));
+        if (!is_new) {
+            problems_.error(file_->name,
+                            stream.entry.line,
+                            stream.entry.block.path + ".object",
+                            "streams `" + other->second.first + "` (line " +
+                                std::to_string(other->second.second) + ") and `" +
+                                stream.endpoint.stream +
+                                "` have one table: " + config.target.text());
+        }
+    }
+
+    const ConfigOverrides& overrides_;
+    Problems& problems_;
+    Catalogue catalogue_;
+    std::optional<ReplicationFile> file_;
+    std::optional<StreamMode> mode_;
+    ObjectContext context_;
+    bool has_target_ = false;
+    Config config_;
+    std::vector<std::string> ids_;
+    std::set<std::string> warned_objects_;
+    std::map<std::string, std::pair<std::string, int>> tables_;
+};
+
+const RawConnection*
+find_for_test(const std::string& name, const Catalogue& catalogue, Problems& problems) {
+    const auto* raw = catalogue.find(name);
+    if (raw == nullptr) {
+        problems.error("",
+                       0,
+                       "",
+                       "Invalid Connection name: " + name + ". Make sure it is created" +
+                           catalogue.known_names(name));
+    }
+    return raw;
+}
+
+} // namespace
+
+Environment process_environment() {
+    Environment environment;
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        const std::string_view text(*variable);
+        const auto equals = text.find('=');
+        if (equals != std::string_view::npos) {
+            environment.variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+        }
+    }
+    std::error_code error;
+    if (const auto directory = std::filesystem::current_path(error); !error) {
+        environment.working_directory = directory.string();
+    }
+    environment.now = std::chrono::sys_seconds(std::chrono::seconds(std::time(nullptr)));
+    return environment;
+}
+
+Config
+load_config(const ConfigOverrides& overrides, const Environment& environment, Problems& problems) {
+    return Loader(overrides, environment, problems).load();
+}
+
+StreamConfig stream_for_module(const Config& config, std::string_view module) {
+    StreamConfig stream = config.module_template;
+    stream.endpoint = endpoint_for_module(module);
+    const auto name = clean_stream_name(stream.endpoint.stream);
+    replace_all(stream.target.schema, any_stream_name, name);
+    replace_all(stream.target.table, any_stream_name, name);
+    return stream;
+}
+
+std::vector<ConnectionInfo> list_connections(const ConfigOverrides& overrides,
+                                             const Environment& environment,
+                                             Problems& problems) {
+    std::vector<ConnectionInfo> result;
+    for (const auto& [name, raw] : read_catalogue(overrides, environment, problems).connections) {
+        const auto type = connection_type(raw);
+        const std::string shown = type == "api"        ? "API - Spec"
+                                  : type == "postgres" ? "DB - PostgreSQL"
+                                  : type == "sqlite"   ? "DB - SQLite"
+                                                       : "not supported";
+        result.push_back({name, shown, raw.source});
+    }
+    return result;
+}
+
+std::optional<ZohoConnection> load_zoho_connection(const std::string& name,
+                                                   const ConfigOverrides& overrides,
+                                                   const Environment& environment,
+                                                   Problems& problems) {
+    const auto catalogue = read_catalogue(overrides, environment, problems);
+    const auto* raw = find_for_test(name, catalogue, problems);
+    return raw == nullptr ? std::nullopt
+                          : read_zoho_connection(*raw, catalogue.environment, problems);
+}
+
+std::optional<TargetConnection> load_target_connection(const std::string& name,
+                                                       const ConfigOverrides& overrides,
+                                                       const Environment& environment,
+                                                       Problems& problems) {
+    const auto catalogue = read_catalogue(overrides, environment, problems);
+    const auto* raw = find_for_test(name, catalogue, problems);
+    return raw == nullptr ? std::nullopt
+                          : read_target_connection(*raw, catalogue.environment, problems);
+}
+
+} // namespace zohosyncd
