@@ -1,0 +1,83 @@
+#include "sinks/postgres/catalog.hpp"
+
+#include "daemon/core/identifiers.hpp"
+
+#include <algorithm>
+
+namespace zohosyncd::postgres {
+
+const Attribute* Relation::find(const std::string& name) const {
+    const auto found = std::find_if(attributes.begin(), attributes.end(), [&](const Attribute& attribute) {
+        return attribute.name == name;
+    });
+    return found == attributes.end() ? nullptr : &*found;
+}
+
+bool Relation::is_unique(const std::string& name) const {
+    return std::find(unique_columns.begin(), unique_columns.end(), name) != unique_columns.end();
+}
+
+std::optional<Relation> find_relation(pqxx::transaction_base& tx, const TableName& name) {
+    const auto head = tx.exec_params("SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                                     " WHERE n.nspname = $1 AND c.relname = $2",
+                                     name.schema,
+                                     name.table);
+    if (head.empty()) {
+        return std::nullopt;
+    }
+    Relation relation;
+    relation.oid = head[0][0].c_str();
+    relation.kind = head[0][1].c_str()[0];
+    // "character" alone would mean one character; bpchar has no length.
+    const auto rows = tx.exec_params(
+        "SELECT attname, CASE format_type(atttypid, NULL) WHEN 'character' THEN 'bpchar'"
+        " ELSE format_type(atttypid, NULL) END, format_type(atttypid, atttypmod),"
+        " attnotnull AND NOT atthasdef AND attidentity = ''"
+        " FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        relation.oid);
+    for (const auto& row : rows) {
+        relation.attributes.push_back({row[0].c_str(), row[1].c_str(), row[2].c_str(), row[3].as<bool>()});
+    }
+    const auto unique = tx.exec_params(
+        "SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+        " WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indnkeyatts = 1"
+        " AND i.indpred IS NULL AND i.indexprs IS NULL",
+        relation.oid);
+    for (const auto& row : unique) {
+        relation.unique_columns.emplace_back(row[0].c_str());
+    }
+    return relation;
+}
+
+TableName stage_of(const TableName& target, const std::string& state_schema) {
+    return {state_schema, "stage_" + sha256_hex(target.text()).substr(0, 16)};
+}
+
+std::string quote_table(const TableName& name) {
+    return quote_identifier(name.schema) + '.' + quote_identifier(name.table);
+}
+
+BoundTable bind_table(pqxx::transaction_base& tx, const StreamSchema& schema, const std::string& state_schema) {
+    const auto relation = find_relation(tx, schema.target);
+    if (!relation) {
+        throw SyncError(ErrorKind::sink_refused, "table " + schema.target.text() + " does not exist; was it dropped?");
+    }
+    BoundTable table;
+    table.schema = schema;
+    table.target = schema.target.text();
+    table.quoted = quote_table(schema.target);
+    table.stage = quote_table(stage_of(schema.target, state_schema));
+    table.version = schema.version_column;
+    for (const auto& column : schema.columns) {
+        const auto* attribute = relation->find(column.name);
+        if (attribute == nullptr) {
+            throw SyncError(ErrorKind::schema_conflict,
+                            "table " + table.target + " has no column " + column.name + "; was it dropped or renamed?");
+        }
+        table.columns.push_back(
+            {quote_identifier(column.name), attribute->type, attribute->declared, column.counts_as_change});
+    }
+    return table;
+}
+
+}  // namespace zohosyncd::postgres

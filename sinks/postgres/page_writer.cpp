@@ -1,0 +1,58 @@
+#include "sinks/postgres/page_writer.hpp"
+
+namespace zohosyncd::postgres {
+namespace {
+
+std::string statement_name(const BoundTable& table, Destination destination, Guard guard) {
+    return table.statement + (destination == Destination::stage ? "stage_" : "table_") +
+           (guard == Guard::version ? "guarded" : "plain");
+}
+
+}  // namespace
+
+PageResult PageWriter::write(pqxx::work& tx,
+                             const BoundTable& table,
+                             Destination destination,
+                             const PageWrite& page,
+                             bool careful) {
+    PageResult result;
+    if (page.listed != nullptr) {
+        write_batch({tx, table, destination, Guard::version, *page.listed, result}, careful);
+    }
+    if (page.authoritative != nullptr) {
+        write_batch({tx, table, destination, Guard::none, *page.authoritative, result}, careful);
+    }
+    arrays_.shrink();
+    return result;
+}
+
+void PageWriter::write_batch(const Job& job, bool careful) {
+    const auto& reported = job.batch.quarantined();
+    job.result.quarantined.insert(job.result.quarantined.end(), reported.begin(), reported.end());
+    const auto rows = job.batch.rows_to_write();
+    if (rows.empty()) {
+        return;
+    }
+    if (careful) {
+        write_halves(job, rows);
+        return;
+    }
+    send(job, {rows, nullptr}, job.result.stats);
+    for (const auto row : rows) {
+        job.result.written.push_back(job.batch.ids()[row]);
+    }
+}
+
+void PageWriter::send(const Job& job, const RowSelection& selection, WriteStats& stats) {
+    arrays_.fill(job.batch, selection);
+    const auto name = statement_name(job.table, job.destination, job.guard);
+    const auto sql = upsert_sql(job.table, job.destination, job.guard);
+    const auto answer = session_.run(job.tx, name, sql, arrays_.parameters());
+    const auto inserted = answer[0][0].as<std::uint64_t>();
+    const auto updated = answer[0][1].as<std::uint64_t>();
+    stats.inserted += inserted;
+    stats.updated += updated;
+    stats.unchanged += selection.rows.size() - inserted - updated;
+}
+
+}  // namespace zohosyncd::postgres

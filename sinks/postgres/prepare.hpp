@@ -1,0 +1,13 @@
+#pragma once
+
+#include "sinks/postgres/lease.hpp"
+#include "sinks/postgres/prepare_plan.hpp"
+#include "sinks/sink.hpp"
+
+namespace zohosyncd::postgres {
+
+/// Makes the table what the stream needs and gives the stream its state row. Only reads when
+/// nothing is missing.
+PreparedStream prepare_stream(Session& session, Leases& leases, const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing);
+
+}  // namespace zohosyncd::postgres

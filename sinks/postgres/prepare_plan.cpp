@@ -1,0 +1,248 @@
+#include "sinks/postgres/prepare_plan.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace zohosyncd::postgres {
+namespace {
+
+const char* sql_type(ColumnType type) {
+    switch (type) {
+    case ColumnType::json:
+        return "jsonb";
+    case ColumnType::text:
+    case ColumnType::bigint:
+    case ColumnType::numeric:
+    case ColumnType::boolean:
+    case ColumnType::date:
+    case ColumnType::timestamptz:
+        return to_string(type);
+    }
+    return "text";
+}
+
+/// The type that holds both what a column of `stored` type holds and `wanted` values; empty when
+/// `stored` does. Types that are not ours are never touched.
+std::string widened(const std::string& stored, ColumnType wanted) {
+    const auto fits = [&]() -> bool {
+        if (stored == "timestamp with time zone") {
+            return wanted == ColumnType::timestamptz;
+        }
+        if (stored == "numeric") {
+            return wanted == ColumnType::numeric || wanted == ColumnType::bigint;
+        }
+        const bool is_ours = stored == "bigint" || stored == "boolean" || stored == "date" || stored == "jsonb";
+        return !is_ours || stored == sql_type(wanted);
+    };
+    if (fits()) {
+        return {};
+    }
+    return stored == "bigint" && wanted == ColumnType::numeric ? "numeric" : "text";
+}
+
+[[noreturn]] void conflict(const StreamSchema& wanted, const std::string& reason) {
+    throw SyncError(ErrorKind::schema_conflict, "table " + wanted.target.text() + " " + reason);
+}
+
+std::string comment_sql(const StreamSchema& wanted, const Column& column, const std::string& name) {
+    const auto text = column.label.empty() || column.label == column.api_name
+                          ? column.api_name
+                          : column.api_name + " (" + column.label + ")";
+    return "COMMENT ON COLUMN " + quote_table(wanted.target) + "." + quote_identifier(name) + " IS " + quote_literal(text);
+}
+
+class Planner {
+public:
+    Planner(const Observed& seen, const StreamSchema& wanted, ColumnCasing casing, const std::string& state_schema)
+        : seen_(seen), wanted_(wanted), quoted_(quote_table(wanted.target)),
+          stage_(quote_table(stage_of(wanted.target, state_schema))) {
+        std::vector<std::string> existing;
+        if (seen.table) {
+            for (const auto& attribute : seen.table->attributes) {
+                existing.push_back(attribute.name);
+            }
+        }
+        const std::vector<std::string> reserved{synced_at_column, deleted_at_column};
+        plan_.names = name_columns(wanted, casing, seen.known, existing, reserved);
+        for (const auto& column : seen.known) {
+            known_.emplace(column.api_name, &column);
+        }
+    }
+
+    PreparePlan plan() {
+        if (seen_.table) {
+            check_adopted();
+            extend_table();
+            plan_.store_state = !seen_.has_state || seen_.state_table_id != seen_.table->oid;
+        } else {
+            create_table();
+            plan_.store_state = true;
+        }
+        extend_stage();
+        record_columns();
+        return std::move(plan_);
+    }
+
+private:
+    void create_table() {
+        plan_.creates_table = true;
+        if (!seen_.has_schema) {
+            plan_.ddl.push_back("CREATE SCHEMA IF NOT EXISTS " + quote_identifier(wanted_.target.schema));
+        }
+        std::string sql = "CREATE TABLE " + quoted_ + " (";
+        for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
+            sql += quote_identifier(plan_.names[i]) + " " + (i == 0 ? "bigint PRIMARY KEY" : sql_type(wanted_.columns[i].type)) + ", ";
+        }
+        plan_.ddl.push_back(sql + "_synced_at timestamptz, _deleted_at timestamptz)");
+        // Costs nothing for live rows; finds the deleted ones of a big table.
+        plan_.ddl.push_back("CREATE INDEX ON " + quoted_ + " (_deleted_at) WHERE _deleted_at IS NOT NULL");
+        for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
+            plan_.ddl.push_back(comment_sql(wanted_, wanted_.columns[i], plan_.names[i]));
+        }
+    }
+
+    void check_adopted() {
+        const auto& table = *seen_.table;
+        if (table.kind != 'r' && table.kind != 'p') {
+            conflict(wanted_, "is not a table; rename it or choose another object");
+        }
+        const auto& id = plan_.names.front();
+        if (table.find(id) == nullptr) {
+            conflict(wanted_, "has no column for the record's id; run: ALTER TABLE " + quoted_ + " ADD COLUMN id bigint");
+        }
+        for (const auto& attribute : table.attributes) {
+            const bool ours = std::find(plan_.names.begin(), plan_.names.end(), attribute.name) != plan_.names.end();
+            if (attribute.needs_value && !ours && attribute.name != synced_at_column) {
+                conflict(wanted_,
+                         "has a column that must not be null and that Zoho does not fill; run: ALTER TABLE " + quoted_ +
+                             " ALTER COLUMN " + quote_identifier(attribute.name) + " DROP NOT NULL");
+            }
+        }
+        const auto* deleted_at = table.find(deleted_at_column);
+        if (deleted_at != nullptr && !deleted_at->type.starts_with("timestamp")) {
+            conflict(wanted_, "has a column _deleted_at of type " + deleted_at->declared + "; run: ALTER TABLE " + quoted_ +
+                                  " RENAME COLUMN _deleted_at TO deleted_at_before");
+        }
+        if (!table.is_unique(id)) {
+            plan_.unique_index = quote_identifier("zohosync_id_" + sha256_hex(wanted_.target.text()).substr(0, 16));
+        }
+        if (seen_.known.empty() && seen_.state_table_id.empty() && wanted_.version_column) {
+            const auto* version = table.find(plan_.names[*wanted_.version_column]);
+            if (version != nullptr && version->type.starts_with("timestamp")) {
+                plan_.adopted_mark = quote_identifier(version->name);
+            }
+        }
+    }
+
+    void extend_table() {
+        std::string clauses;
+        const auto add = [&](const std::string& clause) { clauses += (clauses.empty() ? " " : ", ") + clause; };
+        std::vector<std::string> comments;
+        for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
+            const auto& column = wanted_.columns[i];
+            const auto& name = plan_.names[i];
+            const auto* attribute = seen_.table->find(name);
+            const auto known = known_.find(column.api_name);
+            const bool ours = known != known_.end() && !known->second->adopted;
+            if (attribute == nullptr) {
+                add("ADD COLUMN IF NOT EXISTS " + quote_identifier(name) + " " + sql_type(column.type));
+                comments.push_back(comment_sql(wanted_, column, name));
+                plan_.adds_columns = true;
+                continue;
+            }
+            if (ours && i > 0 && !widened(attribute->type, column.type).empty()) {
+                const auto type = widened(attribute->type, column.type);
+                add("ALTER COLUMN " + quote_identifier(name) + " TYPE " + type + " USING " + quote_identifier(name) + "::" + type);
+            }
+            if (ours && known->second->label != column.label) {
+                comments.push_back(comment_sql(wanted_, column, name));
+            }
+        }
+        for (const auto* bookkeeping : {synced_at_column, deleted_at_column}) {
+            if (seen_.table->find(bookkeeping) == nullptr) {
+                add(std::string("ADD COLUMN IF NOT EXISTS ") + bookkeeping + " timestamptz");
+            }
+        }
+        if (!clauses.empty()) {
+            plan_.ddl.push_back("ALTER TABLE " + quoted_ + clauses);
+        }
+        plan_.ddl.insert(plan_.ddl.end(), comments.begin(), comments.end());
+    }
+
+    void extend_stage() {
+        if (!seen_.stage) {
+            return;
+        }
+        std::string clauses;
+        for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
+            const auto& name = plan_.names[i];
+            const auto* in_table = seen_.table ? seen_.table->find(name) : nullptr;
+            const auto* in_stage = seen_.stage->find(name);
+            const std::string type = in_table != nullptr ? in_table->declared : sql_type(wanted_.columns[i].type);
+            const auto separator = clauses.empty() ? " " : ", ";
+            if (in_stage == nullptr) {
+                clauses += separator + ("ADD COLUMN IF NOT EXISTS " + quote_identifier(name) + " " + type);
+            } else if (in_table != nullptr && in_stage->declared != type) {
+                clauses += separator + ("ALTER COLUMN " + quote_identifier(name) + " TYPE " + type + " USING " +
+                                        quote_identifier(name) + "::text::" + type);
+            }
+        }
+        if (!clauses.empty()) {
+            plan_.ddl.push_back("ALTER TABLE " + stage_ + clauses);
+        }
+    }
+
+    void record_columns() {
+        std::map<std::string, bool> is_wanted;
+        for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
+            const auto& column = wanted_.columns[i];
+            is_wanted[column.api_name] = true;
+            const auto known = known_.find(column.api_name);
+            if (known == known_.end() || !is_recorded(*known->second, column, plan_.names[i])) {
+                const bool adopted = seen_.table && seen_.table->find(plan_.names[i]) != nullptr;
+                plan_.record.push_back({column.api_name,
+                                        plan_.names[i],
+                                        column.label,
+                                        column.field_id,
+                                        column.data_type,
+                                        to_string(column.type),
+                                        adopted,
+                                        false});
+            }
+        }
+        for (const auto& column : seen_.known) {
+            if (!column.retired && !is_wanted.contains(column.api_name)) {
+                plan_.retire.push_back(column.api_name);
+            }
+        }
+    }
+
+    const Observed& seen_;
+    const StreamSchema& wanted_;
+    const std::string quoted_;
+    const std::string stage_;
+    std::map<std::string, const KnownColumn*> known_;
+    PreparePlan plan_;
+};
+
+}  // namespace
+
+std::string quote_literal(const std::string& text) {
+    std::string out = "'";
+    for (const char c : text) {
+        out += c;
+        if (c == '\'') {
+            out += c;
+        }
+    }
+    return out + '\'';
+}
+
+PreparePlan plan_prepare(const Observed& seen,
+                         const StreamSchema& wanted,
+                         ColumnCasing casing,
+                         const std::string& state_schema) {
+    return Planner(seen, wanted, casing, state_schema).plan();
+}
+
+}  // namespace zohosyncd::postgres

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "sinks/common/column_names.hpp"
+#include "sinks/postgres/catalog.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace zohosyncd::postgres {
+
+/// What the database holds of a stream's table before prepare() touches it.
+struct Observed {
+    std::optional<Relation> table;
+    std::optional<Relation> stage;
+    bool has_schema = false;
+    std::vector<KnownColumn> known;
+    bool has_state = false;
+    std::string state_table_id;  ///< The oid that the state is about; empty for none.
+};
+
+/// What is missing. Empty when the table is ready.
+struct PreparePlan {
+    std::vector<std::string> names;         ///< One per wanted column.
+    std::string unique_index;               ///< Quoted name of one to create on the id; empty for none.
+    std::vector<std::string> ddl;
+    std::vector<KnownColumn> record;
+    std::vector<std::string> retire;        ///< API names.
+    bool store_state = false;
+    /// The column whose greatest value is an adopted table's first mark; empty for none.
+    std::string adopted_mark;
+    bool creates_table = false;
+    bool adds_columns = false;
+
+    [[nodiscard]] bool is_empty() const {
+        return unique_index.empty() && ddl.empty() && record.empty() && retire.empty() && !store_state;
+    }
+};
+
+/// Pure: compares and decides. Throws SyncError{schema_conflict}, with the SQL to run, where only an
+/// operator can help.
+PreparePlan plan_prepare(const Observed& seen,
+                         const StreamSchema& wanted,
+                         ColumnCasing casing,
+                         const std::string& state_schema);
+
+/// 'text' with its quotes doubled, for statements that take no parameters.
+std::string quote_literal(const std::string& text);
+
+}  // namespace zohosyncd::postgres

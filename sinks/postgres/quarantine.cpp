@@ -1,0 +1,65 @@
+#include "sinks/postgres/quarantine.hpp"
+
+#include <map>
+#include <utility>
+
+namespace zohosyncd::postgres {
+
+void Quarantine::look(pqxx::transaction_base& tx, const std::string& target) {
+    const auto row =
+        tx.exec_params1("SELECT EXISTS (SELECT FROM " + session_.state_table("quarantine") + " WHERE target = $1)", target);
+    if (row[0].as<bool>()) {
+        populated_.insert(target);
+    } else {
+        populated_.erase(target);
+    }
+}
+
+void Quarantine::store(pqxx::work& tx, const std::string& target, const PageResult& page) {
+    const auto table = session_.state_table("quarantine");
+    // The same value may be reported twice; one statement must not touch a row twice.
+    std::map<std::pair<std::int64_t, std::string>, std::string> entries;
+    std::set<std::int64_t> refused;
+    for (const auto& entry : page.quarantined) {
+        entries[{entry.id, entry.reason}] = entry.body;
+        refused.insert(entry.id);
+    }
+    if (populated_.contains(target) && !page.written.empty()) {
+        std::vector<std::int64_t> clean;
+        for (const auto id : page.written) {
+            if (!refused.contains(id)) {
+                clean.push_back(id);
+            }
+        }
+        tx.exec_params("DELETE FROM " + table + " WHERE target = $1 AND id = ANY ($2::bigint[])", target, bigint_array(clean));
+    }
+    if (entries.empty()) {
+        return;
+    }
+    std::vector<std::int64_t> ids;
+    std::vector<std::string> reasons;
+    std::vector<std::string> bodies;
+    for (auto& [key, body] : entries) {
+        ids.push_back(key.first);
+        reasons.push_back(key.second);
+        bodies.push_back(std::move(body));
+    }
+    tx.exec_params("INSERT INTO " + table +
+                       " (target, id, reason, body) SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[])"
+                       " ON CONFLICT (target, id, reason) DO UPDATE SET body = excluded.body, seen_at = now()",
+                   target,
+                   bigint_array(ids),
+                   text_array(reasons),
+                   text_array(bodies));
+    populated_.insert(target);
+}
+
+void Quarantine::prune(pqxx::work& tx, const std::string& target) {
+    if (populated_.contains(target)) {
+        tx.exec_params("DELETE FROM " + session_.state_table("quarantine") +
+                           " WHERE target = $1 AND seen_at < now() - interval '30 days'",
+                       target);
+    }
+}
+
+}  // namespace zohosyncd::postgres

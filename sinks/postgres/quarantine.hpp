@@ -1,0 +1,30 @@
+#pragma once
+
+#include "sinks/postgres/page_writer.hpp"
+
+#include <set>
+#include <string>
+
+namespace zohosyncd::postgres {
+
+/// The table `quarantine`, and which targets are known to have rows in it, so that a target without
+/// any costs nothing.
+class Quarantine {
+public:
+    explicit Quarantine(Session& session) : session_(session) {}
+
+    /// Looks whether the target has rows.
+    void look(pqxx::transaction_base& tx, const std::string& target);
+
+    /// Stores what was refused, and forgets what is told of rows that were now written whole.
+    void store(pqxx::work& tx, const std::string& target, const PageResult& page);
+
+    /// Forgets what was not seen again for 30 days.
+    void prune(pqxx::work& tx, const std::string& target);
+
+private:
+    Session& session_;
+    std::set<std::string> populated_;
+};
+
+}  // namespace zohosyncd::postgres

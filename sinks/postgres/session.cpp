@@ -1,0 +1,235 @@
+#include "sinks/postgres/session.hpp"
+
+#include "sinks/common/row_text.hpp"
+#include "sinks/postgres/conninfo.hpp"
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace zohosyncd::postgres {
+namespace {
+
+bool begins(const std::string& text, std::string_view prefix) { return text.starts_with(prefix); }
+
+struct StateKind {
+    const char* prefix;  // The first that fits decides.
+    ErrorKind kind;
+    const char* advice;
+};
+
+constexpr std::array<StateKind, 24> kinds{{
+    {"25006", ErrorKind::sink_down, "; the server is read-only"},
+    {"28", ErrorKind::sink_refused, "; check user, password and pg_hba.conf"},
+    {"3D000", ErrorKind::sink_refused, "; create the database"},
+    {"3F000", ErrorKind::sink_refused, "; the schema was dropped or renamed"},
+    {"42501", ErrorKind::sink_refused, "; grant the right to our role"},
+    {"42P01", ErrorKind::sink_refused, "; the table was dropped or renamed"},
+    {"42", ErrorKind::schema_conflict, "; the table is not what it was"},
+    {"0A000", ErrorKind::schema_conflict, ""},
+    {"26", ErrorKind::sink_conflict, "; does a pooler in transaction mode sit in between?"},
+    {"40", ErrorKind::sink_conflict, ""},
+    {"55P03", ErrorKind::sink_conflict, "; another session holds a lock"},
+    {"55", ErrorKind::sink_conflict, ""},
+    {"57014", ErrorKind::sink_conflict, ""},
+    {"25P03", ErrorKind::sink_down, ""},
+    {"54", ErrorKind::schema_conflict, "; the table has too many or too wide columns"},
+    {"2BP01", ErrorKind::schema_conflict, "; other objects depend on it"},
+    {"53100", ErrorKind::sink_full, ""},
+    {"53", ErrorKind::sink_down, ""},
+    {"57P", ErrorKind::sink_down, ""},
+    {"08", ErrorKind::sink_down, ""},
+    {"58", ErrorKind::sink_down, ""},
+    {"XX001", ErrorKind::sink_refused, "; the server reports corruption"},
+    {"XX002", ErrorKind::sink_refused, "; the server reports a corrupt index"},
+    {"XX", ErrorKind::sink_down, ""},
+}};
+
+constexpr std::array<std::pair<const char*, const char*>, 17> conditions{{
+    {"22001", "string_data_right_truncation"},
+    {"22003", "numeric_value_out_of_range"},
+    {"22007", "invalid_datetime_format"},
+    {"22008", "datetime_field_overflow"},
+    {"2200G", "most_specific_type_mismatch"},
+    {"22021", "character_not_in_repertoire"},
+    {"22023", "invalid_parameter_value"},
+    {"22030", "duplicate_json_object_key_value"},
+    {"22032", "invalid_json_text"},
+    {"22P02", "invalid_text_representation"},
+    {"22P05", "untranslatable_character"},
+    {"23502", "not_null_violation"},
+    {"23503", "foreign_key_violation"},
+    {"23505", "unique_violation"},
+    {"23514", "check_violation"},
+    {"23P01", "exclusion_violation"},
+    {"P0001", "raise_exception"},
+}};
+
+}  // namespace
+
+bool blames_data(const std::string& sqlstate) {
+    return begins(sqlstate, "22") || begins(sqlstate, "23") || sqlstate == "P0001";
+}
+
+std::string condition_name(const std::string& sqlstate) {
+    for (const auto& [code, name] : conditions) {
+        if (sqlstate == code) {
+            return name;
+        }
+    }
+    return sqlstate;
+}
+
+std::string quote_identifier(const std::string& name) {
+    std::string out = "\"";
+    for (const char c : name) {
+        out += c;
+        if (c == '"') {
+            out += c;
+        }
+    }
+    return out + '"';
+}
+
+Session::Session(PostgresOptions options)
+    : options_(std::move(options)), conninfo_(complete_conninfo(options_.conninfo)),
+      quoted_schema_(quote_identifier(options_.state_schema)) {}
+
+pqxx::connection& Session::open() {
+    if (!connection_) {
+        prepared_.clear();
+        connection_ = std::make_unique<pqxx::connection>(conninfo_);
+        ++number_;
+        quiet_ = std::make_unique<pqxx::quiet_errorhandler>(*connection_);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+        // A silent reconnect would lose the session's lock, settings and open transaction unnoticed.
+        connection_->inhibit_reactivation(true);
+#pragma GCC diagnostic pop
+        set_up();
+    }
+    return *connection_;
+}
+
+void Session::set_up() {
+    pqxx::nontransaction tx(*connection_);
+    const auto timeout = std::to_string(options_.statement_timeout.count());
+    // SET instead of start-up options: those do not pass through poolers.
+    tx.exec("SET TimeZone = 'UTC'; SET search_path = pg_catalog; SET statement_timeout = " + timeout +
+            "; SET lock_timeout = 10000; SET idle_in_transaction_session_timeout = 30000;"
+            " SET synchronous_commit = on; SET client_min_messages = error; SET DateStyle = 'ISO, YMD';"
+            " SET standard_conforming_strings = on; SET bytea_output = hex");
+    // So that the backend of a killed process is gone, with its locks, within a second.
+    tx.exec("SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'");
+    if (!options_.role.empty()) {
+        tx.exec("SET ROLE " + quote_identifier(options_.role));
+    }
+    const auto row = tx.exec1("SELECT current_setting('server_encoding'), current_setting('transaction_read_only')");
+    if (row[0].as<std::string>() != "UTF8") {
+        throw SyncError(ErrorKind::sink_refused, "the database's encoding is " + row[0].as<std::string>() + "; it must be UTF8");
+    }
+    if (row[1].as<std::string>() == "on") {
+        throw SyncError(ErrorKind::sink_down, "the server is read-only: a standby, or default_transaction_read_only is on");
+    }
+}
+
+void Session::drop() {
+    quiet_.reset();
+    connection_.reset();
+    prepared_.clear();
+}
+
+pqxx::result Session::run(pqxx::transaction_base& tx,
+                          const std::string& name,
+                          const std::string& sql,
+                          const std::vector<const char*>& parameters) {
+    if (!prepared_.contains(name)) {
+        connection_->prepare(name, sql);
+        prepared_.insert(name);
+    }
+    return tx.exec_prepared(name, pqxx::prepare::make_dynamic_params(parameters));
+}
+
+void Session::settle_or_fail(const std::string& what, bool committing, const std::function<bool()>& committed) {
+    try {
+        if (!committing) {
+            throw;
+        }
+        settle(what, committed);
+    } catch (...) {
+        fail(what);
+    }
+}
+
+void Session::settle(const std::string& what, const std::function<bool()>& committed) {
+    try {
+        throw;
+    } catch (const pqxx::sql_error& error) {
+        // The server answered, so there is no doubt, unless it was the answer to being shut down.
+        if (!begins(error.sqlstate(), "57P")) {
+            throw;
+        }
+    } catch (const pqxx::failure&) {
+    }
+    drop();
+    if (!committed || !committed()) {
+        throw SyncError(ErrorKind::sink_down, what + ": the connection broke during COMMIT, which did not happen");
+    }
+}
+
+void Session::fail(const std::string& what) {
+    try {
+        throw;
+    } catch (const SyncError& error) {
+        if (error.kind() == ErrorKind::sink_down) {
+            drop();
+        }
+        throw;
+    } catch (const pqxx::sql_error& error) {
+        if (error.sqlstate().empty()) {
+            drop();
+            throw SyncError(ErrorKind::sink_down, what + ": " + first_line(error.what()));
+        }
+        fail_with_state(what, first_line(error.what()), error.sqlstate());
+    } catch (const pqxx::broken_connection& error) {
+        const bool was_open = connection_ != nullptr;
+        drop();
+        const std::string message = first_line(error.what());
+        // Only a hint that saves a second attempt to a server that is not there.
+        const bool refused = !was_open && message.find("FATAL") != std::string::npos;
+        const auto state = refused ? sqlstate_of_refusal(conninfo_) : std::string{};
+        if (!state.empty()) {
+            fail_with_state(what, message, state);
+        }
+        throw SyncError(ErrorKind::sink_down, what + ": " + message);
+    } catch (const pqxx::failure& error) {
+        drop();
+        throw SyncError(ErrorKind::sink_down, what + ": " + first_line(error.what()));
+    } catch (const pqxx::pqxx_exception& error) {
+        // Misuse of the library, or a reply that we did not expect: a fresh connection is the best cure.
+        drop();
+        throw SyncError(ErrorKind::sink_conflict, what + ": " + first_line(error.base().what()));
+    }
+}
+
+void Session::fail_with_state(const std::string& what, const std::string& message, const std::string& sqlstate) {
+    if (blames_data(sqlstate)) {
+        // The message may quote a value.
+        DataError error(ErrorKind::schema_conflict, what + ": " + sqlstate + " " + condition_name(sqlstate));
+        error.with_sqlstate(sqlstate);
+        throw error;
+    }
+    for (const auto& [prefix, kind, advice] : kinds) {
+        if (begins(sqlstate, prefix)) {
+            const bool stale = begins(sqlstate, "42") || begins(sqlstate, "26") || begins(sqlstate, "0A");
+            stale_tables_ += stale ? 1 : 0;
+            if (kind == ErrorKind::sink_down || stale) {
+                drop();
+            }
+            throw SyncError(kind, what + ": " + message + " (" + sqlstate + ")" + advice).with_sqlstate(sqlstate);
+        }
+    }
+    throw SyncError(ErrorKind::sink_conflict, what + ": " + message + " (" + sqlstate + ")").with_sqlstate(sqlstate);
+}
+
+}  // namespace zohosyncd::postgres

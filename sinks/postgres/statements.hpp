@@ -1,0 +1,27 @@
+#pragma once
+
+#include "sinks/postgres/catalog.hpp"
+
+#include <string>
+
+namespace zohosyncd::postgres {
+
+/// Where rows are written: the table itself, or the stage of a full refresh.
+enum class Destination { table, stage };
+
+/// Whether an older version yields to what the table holds, or is written in any case.
+enum class Guard { version, none };
+
+/// Upserts arrays $1…$n, one per column; answers one row: inserted, updated.
+std::string upsert_sql(const BoundTable& table, Destination destination, Guard guard);
+
+/// Writes the stage's rows that the table lacks or has otherwise; answers inserted, updated.
+std::string merge_sql(const BoundTable& table);
+
+/// "prefix.a IS DISTINCT FROM other.a OR …" over the columns whose change counts, in two tuples.
+std::string differs(const BoundTable& table, const std::string& left, const std::string& right);
+
+/// The names of all columns, each after `prefix`, joined by commas.
+std::string column_list(const BoundTable& table, const std::string& prefix);
+
+}  // namespace zohosyncd::postgres
