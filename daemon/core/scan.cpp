@@ -3,22 +3,27 @@
 #include "daemon/core/errors.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace zohosyncd {
 namespace {
 
 constexpr std::chrono::seconds one_second{1};
 
-void require_sorted(const PageFacts& page) {
+// Behind a token that is a snapshot, a page may hold nothing but rows that were edited meanwhile, in
+// front of rows of the second. Three such pages in a row are no edits any more but the end of the second;
+// without a limit, a list that grows faster than it is read would be followed for ever.
+constexpr int enough_pages_beyond = 3;
+
+void require_sorted(const PageFacts& page, std::chrono::sys_seconds since) {
     if (!std::is_sorted(page.versions.begin(), page.versions.end())) {
         throw SyncError(ErrorKind::bad_response,
                         "list reply: rows are not sorted by Modified_Time, although sort_by asked for it");
     }
-}
-
-/// A page that lies wholly at or after the moment it was sent: what follows is newer than the scan.
-bool is_all_present(const PageFacts& page) {
-    return page.date.has_value() && !page.versions.empty() && page.versions.front() >= *page.date;
+    if (!page.versions.empty() && page.versions.front() < since) {
+        throw SyncError(ErrorKind::bad_response,
+                        "list reply: rows are older than If-Modified-Since asked for");
+    }
 }
 
 bool shows_second(const PageFacts& page, std::chrono::sys_seconds second) {
@@ -34,19 +39,12 @@ Scan::Scan(const ScanProgress& progress, std::optional<bool> inclusive)
     : progress_(progress), inclusive_(inclusive) {}
 
 Scan::Instant Scan::header_for(Instant second) const {
-    return inclusive_.value_or(true) ? second : second - one_second;
+    return inclusive_.value_or(false) ? second : second - one_second;
 }
 
 PageRequest Scan::next() const {
-    switch (phase_) {
-    case Phase::probing:
-        return {progress_.at - one_second, ""};
-    case Phase::in_second:
-    case Phase::confirming:
+    if (phase_ == Phase::in_second || phase_ == Phase::confirming) {
         return {second_header_, token_};
-    case Phase::walking:
-    case Phase::finished:
-        break;
     }
     return {header_for(progress_.at), ""};
 }
@@ -56,21 +54,11 @@ void Scan::take(const PageFacts& page) {
     note(page, asked);
     switch (phase_) {
     case Phase::walking:
-        walk(page, asked);
-        break;
-    case Phase::probing:
-        if (shows_second(page, progress_.at) && !inclusive_) {
-            assume_exclusive();
-            break;
-        }
-        phase_ = Phase::walking;
         take_anchored(page, asked);
         break;
     case Phase::in_second:
-        walk_second(page);
-        break;
     case Phase::confirming:
-        confirm_second(page);
+        take_of_second(page);
         break;
     case Phase::finished:
         throw SyncError(ErrorKind::internal, "a page was handed to a scan that had finished");
@@ -92,59 +80,72 @@ void Scan::note(const PageFacts& page, const PageRequest& asked) {
     }
 }
 
-/// From now on one second less is asked for, and what was read under the other assumption is read again.
-void Scan::assume_exclusive() {
-    inclusive_ = false;
-    progress_.at = progress_.start;
-    boundary_was_seen_ = false;
-    phase_ = Phase::walking;
-}
-
-void Scan::walk(const PageFacts& page, const PageRequest& asked) {
-    if (boundary_was_seen_ && !inclusive_ && !shows_second(page, progress_.at)) {
-        // The rows of that second were edited meanwhile, or the comparison leaves the second out.
-        phase_ = Phase::probing;
-        return;
-    }
-    if (boundary_was_seen_) {
-        repeated_rows_ += static_cast<std::uint64_t>(
-            std::count(page.versions.begin(), page.versions.end(), progress_.at));
-    }
-    take_anchored(page, asked);
+/// A page that lies wholly at or after the scan's first `Date`: that is where the next scan starts.
+bool Scan::is_of_next_scan(const PageFacts& page) const {
+    return progress_.first_date && !page.versions.empty() &&
+           page.versions.front() >= *progress_.first_date;
 }
 
 void Scan::take_anchored(const PageFacts& page, const PageRequest& asked) {
-    require_sorted(page);
-    if (!page.more_records || is_all_present(page)) {
+    require_sorted(page, asked.since);
+    if (boundary_was_seen_) {
+        repeated_rows_ += static_cast<std::uint64_t>(
+            std::upper_bound(page.versions.begin(), page.versions.end(), progress_.at) -
+            page.versions.begin());
+    }
+    if (!page.more_records || is_of_next_scan(page)) {
         finish();
         return;
     }
-    if (page.versions.front() == page.versions.back()) {
-        second_ = page.versions.front();
-        second_header_ = asked.since;
-        progress_.at = second_;
-        token_.clear();
-        walked_ids_.clear();
-        phase_ = Phase::in_second;
-        walk_second(page);
-        return;
+    if (page.versions.back() < progress_.at) {
+        return;  // All of it is the second too much; now that this is known, it is not asked for again.
     }
     progress_.at = page.versions.back();
     boundary_was_seen_ = true;
+    if (page.versions.front() == page.versions.back()) {
+        second_ = progress_.at;
+        second_header_ = asked.since;
+        phase_ = Phase::in_second;
+        begin_walk_of_second();
+        take_of_second(page);
+    }
 }
 
-/// Only a sorted page can tell: behind a snapshot token, rows edited meanwhile stand among older ones.
-bool Scan::goes_past_second(const PageFacts& page) const {
-    return !page.versions.empty() && page.versions.back() > second_ &&
-           std::is_sorted(page.versions.begin(), page.versions.end());
+void Scan::begin_walk_of_second() {
+    token_.clear();
+    ids_.clear();
+    pages_beyond_ = 0;
 }
 
-void Scan::collect_second(const PageFacts& page, std::set<std::int64_t>& ids) const {
+void Scan::take_of_second(const PageFacts& page) {
+    if (token_.empty()) {
+        walk_date_ = page.date;
+    }
     for (std::size_t row = 0; row < page.ids.size(); ++row) {
         if (page.versions[row] == second_) {
-            ids.insert(page.ids[row]);
+            ids_.insert(page.ids[row]);
         }
     }
+    if (page.more_records && !leads_out_of_second(page)) {
+        follow_token(page);
+        return;
+    }
+    end_walk_of_second(!page.more_records);
+}
+
+/// A row after the second proves it, unless it may have been edited since the walk began: behind a token
+/// that is a snapshot, such a row keeps its old place.
+bool Scan::leads_out_of_second(const PageFacts& page) {
+    const Instant present = walk_date_.value_or(second_);
+    bool shows_the_second = false;
+    for (const auto version : page.versions) {
+        if (version > second_ && version < present) {
+            return true;
+        }
+        shows_the_second = shows_the_second || version == second_;
+    }
+    pages_beyond_ = shows_the_second ? 0 : pages_beyond_ + 1;
+    return pages_beyond_ >= enough_pages_beyond;
 }
 
 void Scan::follow_token(const PageFacts& page) {
@@ -155,31 +156,9 @@ void Scan::follow_token(const PageFacts& page) {
     token_ = page.next_page_token;
 }
 
-void Scan::walk_second(const PageFacts& page) {
-    collect_second(page, walked_ids_);
-    if (page.more_records && !goes_past_second(page)) {
-        follow_token(page);
-        return;
-    }
-    list_ended_ = !page.more_records;
-    confirm_again();
-}
-
-void Scan::confirm_again() {
-    phase_ = Phase::confirming;
-    second_header_ = header_for(second_);
-    token_.clear();
-    confirmed_ids_.clear();
-}
-
-void Scan::confirm_second(const PageFacts& page) {
-    if (token_.empty() && !inclusive_ && !shows_second(page, second_)) {
-        assume_exclusive();
-        return;
-    }
-    collect_second(page, confirmed_ids_);
-    if (confirmed_ids_ == walked_ids_) {
-        if (list_ended_) {
+void Scan::end_walk_of_second(bool list_ended) {
+    if (phase_ == Phase::confirming && ids_ == ids_before_) {
+        if (list_ended_before_) {
             finish();
             return;
         }
@@ -189,14 +168,12 @@ void Scan::confirm_second(const PageFacts& page) {
         boundary_was_seen_ = false;
         return;
     }
-    if (page.more_records && !goes_past_second(page)) {
-        follow_token(page);
-        return;
-    }
-    // The walks differ: this one is now the one to confirm.
-    walked_ids_ = confirmed_ids_;
-    list_ended_ = !page.more_records;
-    confirm_again();
+    // The first walk, or one that differs from the one before: it has to be confirmed itself.
+    ids_before_ = std::move(ids_);
+    list_ended_before_ = list_ended;
+    phase_ = Phase::confirming;
+    second_header_ = header_for(second_);
+    begin_walk_of_second();
 }
 
 }  // namespace zohosyncd

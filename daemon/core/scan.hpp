@@ -43,17 +43,20 @@ struct ScanProgress {
 /// on positions in a list that may have moved. Only when a whole page carries one second are tokens
 /// used, within that second; the second is then walked again until two walks give the same ids: a
 /// record that left it between two token pages may have hidden another one, but then it is missing
-/// from the second walk. ARCHITECTURE.md carries the whole argument.
+/// from the second walk. The scan ends with the list, or with the first anchored page that lies
+/// wholly at or after its first `Date`: whatever follows is the next scan's, however much it is.
+/// ARCHITECTURE.md carries the whole argument.
 ///
 /// A pure state machine: ask next(), send it, hand the page to take(), until finished(). Every page's rows are
 /// to be stored, repeats included. Throws SyncError{bad_response} on a page that can not be a list
-/// sorted by Modified_Time, or that promises more without a way to get it.
+/// sorted by Modified_Time from the header on, or that promises more without a way to get it.
 class Scan {
 public:
     using Instant = std::chrono::sys_seconds;
 
     /// `inclusive` is what is known of the comparison of If-Modified-Since: true for >=, false for >,
-    /// nothing when no page has shown it yet.
+    /// nothing when no page has shown it yet. Until it is known to be inclusive, one second less is
+    /// asked for, which costs a few repeated rows and is right either way.
     Scan(Instant start, std::optional<bool> inclusive);
     Scan(const ScanProgress& progress, std::optional<bool> inclusive);
 
@@ -70,7 +73,6 @@ public:
 private:
     enum class Phase {
         walking,     ///< Pages anchored anew.
-        probing,     ///< One second less is asked for, to learn whether the comparison is exclusive.
         in_second,   ///< Token pages within one second.
         confirming,  ///< The same second again, to compare the ids.
         finished,
@@ -78,15 +80,13 @@ private:
 
     [[nodiscard]] Instant header_for(Instant second) const;
     void note(const PageFacts& page, const PageRequest& asked);
-    void assume_exclusive();
-    void walk(const PageFacts& page, const PageRequest& asked);
     void take_anchored(const PageFacts& page, const PageRequest& asked);
-    void walk_second(const PageFacts& page);
-    void confirm_second(const PageFacts& page);
-    void confirm_again();
+    void take_of_second(const PageFacts& page);
+    void begin_walk_of_second();
+    void end_walk_of_second(bool list_ended);
     void follow_token(const PageFacts& page);
-    [[nodiscard]] bool goes_past_second(const PageFacts& page) const;
-    void collect_second(const PageFacts& page, std::set<std::int64_t>& ids) const;
+    [[nodiscard]] bool is_of_next_scan(const PageFacts& page) const;
+    [[nodiscard]] bool leads_out_of_second(const PageFacts& page);
     void finish() { phase_ = Phase::finished; }
 
     Phase phase_ = Phase::walking;
@@ -98,9 +98,11 @@ private:
     Instant second_;
     Instant second_header_;  ///< The header that the token of the second is bound to.
     std::string token_;
-    std::set<std::int64_t> walked_ids_;
-    std::set<std::int64_t> confirmed_ids_;
-    bool list_ended_ = false;  ///< The walk to be confirmed ended with the list itself.
+    std::optional<Instant> walk_date_;  ///< `Date` of the first page of this walk of the second.
+    int pages_beyond_ = 0;              ///< Pages in a row that hold no row of the second.
+    std::set<std::int64_t> ids_;        ///< What this walk of the second has shown.
+    std::set<std::int64_t> ids_before_; ///< What the walk before has shown.
+    bool list_ended_before_ = false;    ///< The walk before ended with the list itself.
 };
 
 }  // namespace zohosyncd
