@@ -68,6 +68,20 @@ bool is_one_of(const std::string& text, std::initializer_list<const char*> choic
         choices.begin(), choices.end(), [&](const char* choice) { return text == choice; });
 }
 
+/// The module that What_Id points into; the value itself does not say.
+std::string related_module(const std::vector<FieldPtr>& fields) {
+    for (const auto& field : fields) {
+        if (field->kind == Kind::what_id) {
+            return field->target;
+        }
+    }
+    return "Deals";
+}
+
+void add_member(std::string& members, const std::string& member) {
+    members += members.empty() ? member : "," + member;
+}
+
 ListQuery read_query(const Call& call, const Modes& mode, const std::vector<FieldPtr>& fields) {
     ListQuery query;
     const auto sort = call.param("sort_by").value_or("id");
@@ -99,7 +113,14 @@ ListQuery read_query(const Call& call, const Modes& mode, const std::vector<Fiel
         if (found != fields.end() && is_new) { // An unknown name is just not delivered.
             query.fields.push_back(*found);
         }
-        query.with_se_module = query.with_se_module || name == "$se_module";
+        if (name == "$se_module") {
+            add_member(query.extra, R"("$se_module":")" + related_module(fields) + '"');
+        }
+    }
+    if (mode.noisy) {
+        add_member(query.extra,
+                   R"("$currency_symbol":"$","$field_states":null,"$review_process":null,)"
+                   R"("$approval":{"delegate":false},"$editable":true,"$zia_visions":null)");
     }
     return query;
 }
@@ -209,8 +230,9 @@ std::optional<Reply> Simulator::begin_walk(const Call& call,
 
 std::string Simulator::keep_token(PageToken token) {
     const std::scoped_lock lock{mutex_};
-    while (page_tokens_.size() >= most_tokens) {
-        page_tokens_.erase(page_tokens_.begin());
+    while (token_order_.size() >= most_tokens) {
+        page_tokens_.erase(token_order_.front());
+        token_order_.pop_front();
     }
     std::string name;
     while (name.size() < 96) {
@@ -218,6 +240,7 @@ std::string Simulator::keep_token(PageToken token) {
     }
     token.expires = world_.clock.now_micros() + modes_.page_token_life * 1'000'000;
     page_tokens_[name] = std::move(token);
+    token_order_.push_back(name);
     return name;
 }
 

@@ -66,7 +66,9 @@ Reply Simulator::single(const Call& call, Table& table, const std::string& id) {
     }
     auto record = table.single(std::stoll(id), fields);
     if (!record) {
-        return empty_reply(204);
+        return modes().missing_record_status == 404
+                   ? error_reply(404, "INVALID_DATA", {}, "the id given seems to be invalid")
+                   : empty_reply(204);
     }
     record->pop_back();
     *record += R"(,"$approved":true,"$editable":true,"$in_merge":false,"$field_states":null,)"

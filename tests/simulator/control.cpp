@@ -32,11 +32,13 @@ Change read_change(const nlohmann::json& body, const Clock& clock) {
     if (body.contains("modified_at")) { // An ISO time, to plant ties and lateness in the past.
         change.modified_at = parse_iso(body["modified_at"].get<std::string>());
     }
-    for (const auto& [name, value] : body.value("fields", nlohmann::json::object()).items()) {
+    const auto values = body.value("fields", nlohmann::json::object());
+    for (const auto& [name, value] : values.items()) {
         change.values.emplace_back(name, value.dump());
     }
     // Raw JSON text, for values that a JSON library would refuse to pass on.
-    for (const auto& [name, value] : body.value("raw_fields", nlohmann::json::object()).items()) {
+    const auto raw = body.value("raw_fields", nlohmann::json::object());
+    for (const auto& [name, value] : raw.items()) {
         change.values.emplace_back(name, value.get<std::string>());
     }
     return change;
@@ -175,6 +177,7 @@ Reply Simulator::set_mode(const nlohmann::json& body) {
     take(body, "sub_concurrency_limit", mode.sub_concurrency_limit);
     take(body, "rate_limit", mode.rate_limit);
     take(body, "deleted_empty_status", mode.deleted_empty_status);
+    take(body, "missing_record_status", mode.missing_record_status);
     take(body, "notes_allowed", mode.notes_allowed);
     take(body, "auth_path", mode.auth_path);
     take(body, "noisy", mode.noisy);

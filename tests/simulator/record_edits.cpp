@@ -17,7 +17,8 @@ std::vector<std::uint32_t> RecordTable::choose(const Change& change, bool want_d
     std::vector<std::uint32_t> rows;
     for (const auto id : change.ids) {
         const auto row = row_of(id);
-        if (row && is_gone(current(*row)) == want_deleted) {
+        // A purged record cannot come back.
+        if (row && is_gone(current(*row)) == want_deleted && current(*row).event != Event::purged) {
             rows.push_back(*row);
         }
     }
@@ -26,7 +27,7 @@ std::vector<std::uint32_t> RecordTable::choose(const Change& change, bool want_d
     }
     const auto suits = [&](std::uint32_t row) {
         const auto& version = current(row);
-        if (want_deleted) { // A purged record cannot come back.
+        if (want_deleted) {
             return version.event == Event::deleted;
         }
         return !is_gone(version) && !(change.convert && version.converted_at != 0);

@@ -252,9 +252,10 @@ ListPage RecordTable::list(const ListQuery& query, const Position& begin, std::s
         }
         page.rows += page.count == 0 ? "" : ",";
         append_record(page.rows, row, version, query.fields, true);
-        if (query.with_se_module) {
-            page.rows.pop_back();
-            page.rows += R"(,"$se_module":"Deals"})";
+        if (!query.extra.empty()) {
+            page.rows.back() = ',';
+            page.rows += query.extra;
+            page.rows += '}';
         }
         const auto& shown = records_[row].versions[static_cast<std::size_t>(version)];
         const auto sort_value = query.sort == SortField::modified ? shown.modified : 0;

@@ -5,11 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include <cstddef>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace zohosim {
 
@@ -37,7 +37,7 @@ public:
         std::size_t limit;
     };
 
-    /// Books an arrival and returns its number; `in_flight` counts it from now on.
+    /// Books an arrival, stamps it and returns its number; it is in flight from now on.
     std::size_t arrive(LogEntry entry);
 
     /// Notes the outcome. The request stays in flight until leave().
@@ -59,8 +59,15 @@ public:
 
 private:
     std::mutex mutex_;
-    std::vector<LogEntry> entries_;
-    std::size_t base_ = 0; ///< number of the first entry: resets do not reuse numbers
+    std::deque<LogEntry> entries_; ///< the newest; older ones only count
+    std::size_t base_ = 0;         ///< number of the first entry: numbers are never reused
+    std::size_t requests_ = 0;
+    std::map<std::string, std::size_t> kinds_;
+    std::map<std::string, std::size_t> statuses_;
+    std::size_t rows_ = 0;
+    std::size_t bytes_ = 0;
+    std::deque<Micros> window_; ///< arrivals of the last pace window
+    std::size_t most_in_window_ = 0;
     int in_flight_ = 0;
     int max_in_flight_ = 0;
     std::size_t credits_used_ = 0;

@@ -52,6 +52,38 @@ Reply too_many(const std::string& message) {
     return error_reply(429, "TOO_MANY_REQUESTS", {}, message);
 }
 
+/// Ends a request's time in flight, however the sending of its answer ends.
+class Departure {
+public:
+    Departure(RequestLog& log, std::size_t number) : log_(log), number_(number) {}
+
+    ~Departure() { log_.leave(number_); }
+
+    Departure(const Departure&) = delete;
+    Departure& operator=(const Departure&) = delete;
+
+private:
+    RequestLog& log_;
+    std::size_t number_;
+};
+
+/// Turns the body into a slow source of small pieces.
+void drip(Reply& reply, std::shared_ptr<const Departure> departure) {
+    reply.source = [body = std::move(reply.body),
+                    at = std::size_t{0},
+                    step = reply.delivery.drip_bytes,
+                    pause = reply.delivery.drip_pause_ms,
+                    departure = std::move(departure)](std::string& piece) mutable {
+        std::this_thread::sleep_for(std::chrono::milliseconds{at == 0 ? 0 : pause});
+        piece = body.substr(at, step);
+        at += step;
+        if (at >= body.size()) {
+            departure.reset();
+        }
+        return at < body.size();
+    };
+}
+
 } // namespace
 
 std::vector<std::string> split_path(const std::string& path) {
@@ -187,7 +219,6 @@ std::string Simulator::kind_of(const Call& call) {
 
 Reply Simulator::handle(const Call& call) {
     LogEntry entry;
-    entry.monotonic = Clock::monotonic_micros();
     entry.wall = world_.clock.now_micros();
     entry.method = call.method;
     entry.target = call.target;
@@ -220,20 +251,7 @@ Reply Simulator::handle(const Call& call) {
     if (reply.delivery.drip_bytes == 0) {
         log_.leave(number);
     } else {
-        reply.source = [this,
-                        number,
-                        body = std::move(reply.body),
-                        at = std::size_t{0},
-                        step = reply.delivery.drip_bytes,
-                        pause = reply.delivery.drip_pause_ms](std::string& piece) mutable {
-            std::this_thread::sleep_for(std::chrono::milliseconds{at == 0 ? 0 : pause});
-            piece = body.substr(at, step);
-            at += step;
-            if (at >= body.size()) {
-                log_.leave(number);
-            }
-            return at < body.size();
-        };
+        drip(reply, std::make_shared<const Departure>(log_, number));
     }
     return reply;
 }

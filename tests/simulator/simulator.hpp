@@ -9,6 +9,7 @@
 #include "tests/simulator/schema.hpp"
 #include "tests/simulator/users.hpp"
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,7 @@ struct Modes {
     int sub_concurrency_limit = 0;
     int rate_limit = 0; ///< requests per second, 0: none
     int deleted_empty_status = 304;
+    int missing_record_status = 204; ///< or 404
     bool notes_allowed = true;
     bool auth_path = false; ///< also answer /oauth/v2/auth
     bool noisy = false;     ///< unrequested `$` keys in lists
@@ -150,6 +152,7 @@ private:
     Modes modes_;
     ChurnPlan churn_;
     std::map<std::string, PageToken> page_tokens_;
+    std::deque<std::string> token_order_; ///< oldest first
     std::mt19937_64 random_;
     std::jthread churner_;
 };

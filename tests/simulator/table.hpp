@@ -28,7 +28,7 @@ struct ListQuery {
     std::vector<std::int64_t> ids; ///< not empty: only these
     std::vector<FieldPtr> fields;
     std::string field_names; ///< the raw parameter; names the projection
-    bool with_se_module = false;
+    std::string extra;       ///< raw JSON members appended to each record, `$` keys
 };
 
 /// The frozen rows of a token walk in snapshot mode: (row, version).

@@ -290,47 +290,51 @@ void ValueSource::append(std::string& out,
     }
 }
 
+void ValueSource::append_time(std::string& out,
+                              const Field& field,
+                              const RecordFacts& record,
+                              std::uint64_t hash) const {
+    // Around the creation of the record, so that both halves of the year occur.
+    Seconds instant = record.created + static_cast<Seconds>(hash % (400U * 86'400)) - 200 * day;
+    if (field.kind == Kind::created_time) {
+        instant = record.created;
+    } else if (field.kind == Kind::modified_time) {
+        instant = record.modified;
+    } else if (field.kind == Kind::converted_time) {
+        instant = record.converted_at;
+    }
+    if (field.kind == Kind::converted_time && instant == 0) {
+        out += "null";
+        return;
+    }
+    out += '"';
+    field.kind == Kind::date ? append_date(out, instant) : zone_.append_iso(out, instant);
+    out += '"';
+}
+
 void ValueSource::append_scalar(std::string& out,
                                 const Field& field,
                                 const RecordFacts& record,
                                 std::uint64_t hash,
                                 bool list_view) const {
     Draw draw{hash};
-    const auto append_time = [&](Seconds instant) {
-        out += '"';
-        zone_.append_iso(out, instant);
-        out += '"';
-    };
-    // Around the creation of the record, so that both halves of the year occur.
-    const Seconds some_time =
-        record.created + static_cast<Seconds>(draw.below(400U * 86'400)) - 200 * day;
     switch (field.kind) {
     case Kind::record_id:
         out += '"' + std::to_string(record.id) + '"';
         break;
     case Kind::created_time:
-        append_time(record.created);
-        break;
     case Kind::modified_time:
-        append_time(record.modified);
-        break;
+    case Kind::converted_time:
     case Kind::datetime:
     case Kind::rollup_datetime:
-        append_time(some_time);
-        break;
-    case Kind::converted_time:
-        record.converted_at == 0 ? void(out += "null") : append_time(record.converted_at);
+    case Kind::date:
+        append_time(out, field, record, draw.next());
         break;
     case Kind::converted_flag:
         out += record.converted_at == 0 ? "false" : "true";
         break;
     case Kind::boolean:
         out += draw.below(2) == 0 ? "false" : "true";
-        break;
-    case Kind::date:
-        out += '"';
-        append_date(out, some_time);
-        out += '"';
         break;
     case Kind::integer:
     case Kind::rollup_integer:

@@ -70,6 +70,10 @@ private:
                        const RecordFacts& record,
                        std::uint64_t hash,
                        bool list_view) const;
+    void append_time(std::string& out,
+                     const Field& field,
+                     const RecordFacts& record,
+                     std::uint64_t hash) const;
     void append_object(std::string& out,
                        const Field& field,
                        const RecordFacts& record,
