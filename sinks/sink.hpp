@@ -77,6 +77,13 @@ public:
     /// state, creating it when there is none or when the table is not the one it was about.
     virtual PreparedStream prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) = 0;
 
+    /// The columns that the target's table has been given so far, with their logical types; empty for a new
+    /// target. Streams without a field list begin with them, so that types once given stay.
+    virtual std::vector<Column> known_columns(const TableName& target) {
+        (void)target;
+        return {};
+    }
+
     /// The state rows, of all connections or of one, ordered by connection and stream.
     virtual std::vector<StreamState> states(const std::string& connection) = 0;
     virtual std::optional<StreamState> state(const StreamKey& key) = 0;

@@ -75,19 +75,33 @@ bool needs_quotes(std::string_view text) {
            });
 }
 
+bool is_subject(const Field& field) {
+    return field.key == "stream" || field.key == "run";
+}
+
 std::string text_line(std::string_view time,
                       std::string_view level,
                       std::string_view name,
                       std::initializer_list<Field> fields) {
-    std::string line = fmt::format("{} {:<5} event={}", time, level, name);
-    for (const auto& field : fields) {
-        line += ' ';
-        line += field.key;
-        line += '=';
-        if (needs_quotes(field.value)) {
-            append_quoted(line, field.value);
+    std::string line = fmt::format("{} {:<5}", time, level);
+    const auto append = [&line](std::string_view key, std::string_view value) {
+        line.append(1, ' ').append(key).append(1, '=');
+        if (needs_quotes(value)) {
+            append_quoted(line, value);
         } else {
-            line += field.value;
+            line += value;
+        }
+    };
+    // What the line is about comes first, so that lines of one stream align.
+    for (const auto& field : fields) {
+        if (is_subject(field)) {
+            append(field.key, field.value);
+        }
+    }
+    append("event", name);
+    for (const auto& field : fields) {
+        if (!is_subject(field)) {
+            append(field.key, field.value);
         }
     }
     return line;

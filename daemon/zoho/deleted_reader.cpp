@@ -16,6 +16,11 @@ using nlohmann::json;
 // the next run anyway, with the overlap.
 constexpr int most_readings = 5;
 
+std::string text_at(const json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
 /// Adds one page and returns whether another follows.
 bool add_page(const std::string& body, DeletedRecords& records) {
     const json reply = json::parse(body, nullptr, false);
@@ -23,16 +28,20 @@ bool add_page(const std::string& body, DeletedRecords& records) {
         throw SyncError(ErrorKind::bad_response, "the delete list's reply has no list \"data\"");
     }
     for (const auto& entry : reply["data"]) {
-        const auto id = entry.is_object() ? parse_int64(entry.value("id", "")) : std::nullopt;
-        const auto time = id ? parse_zoho_time(entry.value("deleted_time", "")) : std::nullopt;
+        const auto id = entry.is_object() ? parse_int64(text_at(entry, "id")) : std::nullopt;
+        const auto time = id ? parse_zoho_time(text_at(entry, "deleted_time")) : std::nullopt;
         if (time) {
             auto& latest = records.deleted_at.try_emplace(*id, *time).first->second;
             latest = std::max(latest, *time);
         }
     }
     const auto info = reply.find("info");
-    return info != reply.end() && info->is_object() && info->value("more_records", false) &&
-           !reply["data"].empty();
+    const auto more = info != reply.end() && info->is_object() ? info->find("more_records") : reply.end();
+    if (info == reply.end() || !info->is_object() || more == info->end() || !more->is_boolean()) {
+        throw SyncError(ErrorKind::bad_response,
+                        "the delete list's reply does not say in info.more_records whether it is whole");
+    }
+    return more->get<bool>() && !reply["data"].empty();
 }
 
 /// One reading of the whole list. `pages` says how many requests it took.

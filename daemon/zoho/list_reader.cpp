@@ -26,6 +26,19 @@ RecordDecoder::Shape shape_of(const Slice& slice, const StreamSchema& schema) {
     return shape;
 }
 
+/// A record whose Modified_Time can not be read says nothing about the order, and must not stop its page.
+void forget_rows_without_time(ListReader::Page& page) {
+    std::size_t kept = 0;
+    for (std::size_t row = 0; row < page.ids.size(); ++row) {
+        if (page.versions[row] != std::chrono::sys_seconds::min()) {
+            page.ids[kept] = page.ids[row];
+            page.versions[kept++] = page.versions[row];
+        }
+    }
+    page.ids.resize(kept);
+    page.versions.resize(kept);
+}
+
 }  // namespace
 
 ListReader::ListReader(ApiClient& client, std::string module, const StreamSchema& schema)
@@ -76,11 +89,16 @@ void ListReader::read_first(const PageRequest& request, Batch& out, const std::s
         return;
     }
     const PageInfo info = decoders_[0].decode(*reply.body, "data", out);
+    if (!info.says_whether_more) {
+        throw SyncError(ErrorKind::bad_response,
+                        "list reply: info.more_records is missing, so the page may not be whole");
+    }
     page_.more_records = info.more_records;
     page_.next_page_token = info.next_page_token;
     const auto first = static_cast<std::ptrdiff_t>(rows_before);
     page_.ids.assign(out.ids().begin() + first, out.ids().end());
     page_.versions.assign(out.versions().begin() + first, out.versions().end());
+    forget_rows_without_time(page_);
 }
 
 void ListReader::read_slice(std::size_t slice,
@@ -98,10 +116,13 @@ void ListReader::read_slice(std::size_t slice,
 }
 
 /// The second up to which the first slice can not be changed any more: Zoho's clock had passed it when
-/// that slice was answered. A row's own time proves the same where the `Date` is missing.
-std::chrono::sys_seconds ListReader::settled_before() const {
-    const auto newest = page_.versions.back();
-    return page_.date ? std::max(*page_.date, newest) : newest;
+/// that slice was answered. A row's own time proves the same where the `Date` is missing. A page behind a token
+/// may come from a snapshot that is as old as the anchored page before it.
+void ListReader::note_settled(const PageRequest& request) {
+    if (request.page_token.empty()) {
+        const auto newest = page_.versions.back();
+        settled_before_ = page_.date ? std::max(*page_.date, newest) : newest;
+    }
 }
 
 const ListReader::Page& ListReader::read(const PageRequest& request,
@@ -118,11 +139,11 @@ const ListReader::Page& ListReader::read(const PageRequest& request,
     }
     read_first(request, slice_batches_[0], stop);
     ++pages_read_;
-    if (page_.ids.empty()) {
-        return page_;
-    }
-    for (std::size_t slice = 1; slice < slices_.size(); ++slice) {
-        read_slice(slice, request, slice_batches_[slice], stop);
+    if (!page_.ids.empty()) {
+        note_settled(request);
+        for (std::size_t slice = 1; slice < slices_.size(); ++slice) {
+            read_slice(slice, request, slice_batches_[slice], stop);
+        }
     }
     for (auto& batch : slice_batches_) {
         listed.replaced_characters += batch.replaced_characters;
@@ -130,7 +151,7 @@ const ListReader::Page& ListReader::read(const PageRequest& request,
                   batch.quarantined().end(),
                   std::back_inserter(listed.quarantined()));
     }
-    for (const auto id : join_slices(slices_, slice_batches_, settled_before(), listed)) {
+    for (const auto id : join_slices(slices_, slice_batches_, settled_before_, listed)) {
         (void)read_record(id, authoritative, stop);
         ++page_.rows_fetched_singly;
     }

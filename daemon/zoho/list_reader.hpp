@@ -52,7 +52,7 @@ private:
     [[nodiscard]] ApiRequest list_request(std::size_t slice, const PageRequest& request) const;
     void read_first(const PageRequest& request, Batch& out, const std::stop_token& stop);
     void read_slice(std::size_t slice, const PageRequest& request, Batch& out, const std::stop_token& stop);
-    [[nodiscard]] std::chrono::sys_seconds settled_before() const;
+    void note_settled(const PageRequest& request);
 
     ApiClient& client_;
     std::string module_;
@@ -62,6 +62,7 @@ private:
     RecordDecoder single_decoder_;
     std::vector<Batch> slice_batches_;
     std::vector<std::string> tokens_;  ///< Each slice has a token chain of its own.
+    std::chrono::sys_seconds settled_before_;
     Page page_;
     std::uint64_t pages_read_ = 0;
 };

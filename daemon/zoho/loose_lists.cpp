@@ -37,12 +37,11 @@ ColumnType type_of(const std::string& key, const json& value) {
     return value.is_number() ? ColumnType::numeric : ColumnType::text;
 }
 
-/// Values of users that change by themselves (zoho-api-facts §7.1); contract §6 names them.
-bool changes_by_itself(const std::string& key) {
+}  // namespace
+
+bool changes_by_itself(std::string_view key) {
     return key == "Isonline" || key == "offset";
 }
-
-}  // namespace
 
 StreamSchema empty_loose_schema(const TableName& target) {
     StreamSchema schema;

@@ -14,6 +14,9 @@ namespace zohosyncd {
 /// everywhere becomes text. Returns whether a column was added. Throws SyncError{bad_response}.
 bool add_columns_that_appear(const std::string& body, std::string_view list_key, StreamSchema& schema);
 
+/// Whether a key's value changes without anybody's doing (Isonline and offset of users, zoho-api-facts §7.1).
+bool changes_by_itself(std::string_view key);
+
 /// The schema before anything was read: the id alone.
 StreamSchema empty_loose_schema(const TableName& target);
 

@@ -127,6 +127,7 @@ ZohoOrganisation read_organisation(ApiClient& client, const std::stop_token& sto
         throw SyncError(ErrorKind::bad_response, "GET /org lists no organisation");
     }
     ZohoOrganisation organisation;
+    organisation.date = reply.date;
     organisation.id = text_at(list.front(), "zgid");
     const auto licence = list.front().find("license_details");
     if (licence != list.front().end() && licence->is_object()) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -56,6 +57,7 @@ struct ZohoOrganisation {
     std::string id;       ///< zgid, the number in soid.
     std::string edition;  ///< "free", "enterprise", …; empty when Zoho does not say.
     std::uint64_t licences = 0;
+    std::optional<std::chrono::sys_seconds> date;  ///< Zoho's clock when it answered.
 };
 
 ZohoOrganisation read_organisation(ApiClient& client, const std::stop_token& stop);

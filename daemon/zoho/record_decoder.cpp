@@ -75,32 +75,50 @@ public:
     }
 
     PageInfo decode(std::string& body, std::string_view list_key, Batch& batch) {
-        const std::size_t rows_before = batch.rows();
-        const std::size_t quarantined_before = batch.quarantined().size();
+        const BatchMark before(batch);
         try {
             return read_page(body, list_key, batch);
         } catch (const simdjson::simdjson_error& error) {
-            batch.truncate(rows_before);
-            batch.quarantined().resize(quarantined_before);
-            if (error.error() != simdjson::UTF8_ERROR) {
+            before.restore(batch);
+            if (error.error() != simdjson::UTF8_ERROR && error.error() != simdjson::UNESCAPED_CHARS) {
                 fail(error.what());
             }
         }
         // Rare: only now the body is cleaned as a whole, and read once more.
         std::string clean;
         clean.reserve(body.size() + body.size() / 8 + simdjson::SIMDJSON_PADDING);
-        batch.replaced_characters += append_clean_utf8(clean, body);
+        const std::size_t replaced = append_clean_json(clean, body);
         body.swap(clean);
         try {
-            return read_page(body, list_key, batch);
+            const PageInfo info = read_page(body, list_key, batch);
+            batch.replaced_characters += replaced;
+            return info;
         } catch (const simdjson::simdjson_error& error) {
-            batch.truncate(rows_before);
-            batch.quarantined().resize(quarantined_before);
+            before.restore(batch);
             fail(error.what());
         }
     }
 
 private:
+    /// How far a batch was filled.
+    class BatchMark {
+    public:
+        explicit BatchMark(const Batch& batch)
+            : rows_(batch.rows()), quarantined_(batch.quarantined().size()),
+              replaced_(batch.replaced_characters) {}
+
+        void restore(Batch& batch) const {
+            batch.truncate(rows_);
+            batch.quarantined().resize(quarantined_);
+            batch.replaced_characters = replaced_;
+        }
+
+    private:
+        std::size_t rows_;
+        std::size_t quarantined_;
+        std::size_t replaced_;
+    };
+
     [[noreturn]] static void fail(const char* reason) {
         throw SyncError(ErrorKind::bad_response,
                         std::string("a page of records is no valid JSON (") + reason +
@@ -137,7 +155,9 @@ private:
         for (auto field : value.get_object()) {
             const std::string_view key = field.unescaped_key();
             if (key == "more_records") {
-                info.more_records = read_value(field.value()).raw == "true";
+                const auto more = read_value(field.value());
+                info.says_whether_more = more.kind == JsonKind::boolean;
+                info.more_records = more.raw == "true";
             } else if (key == "next_page_token") {
                 info.next_page_token = plain_text(read_value(field.value()));
             }

@@ -15,6 +15,7 @@ namespace zohosyncd {
 /// What a page says besides its rows.
 struct PageInfo {
     std::size_t rows = 0;  ///< Appended to the batch.
+    bool says_whether_more = false;  ///< `info.more_records` was there: without it a page may be cut.
     bool more_records = false;
     std::string next_page_token;
 };

@@ -213,9 +213,10 @@ void TokenProvider::fetch(HttpTransport& transport, const std::stop_token& stop)
 
 void TokenProvider::accept_reply(const HttpResponse& response) {
     // The body decides, not the status: Zoho answers 200 to refused credentials (zoho-api-facts §1.3).
+    // Only what comes with a 5xx is no verdict on them.
     const auto reply = nlohmann::json::parse(response.body, nullptr, false);
-    if (reply.is_object() && !text_at(reply, "error").empty()) {
-        refuse(text_at(reply, "error"), settings_.accounts_url);
+    if (response.status < 500 && reply.is_object() && !text_at(reply, "error").empty()) {
+        refuse(text_at(reply, "error").substr(0, 60), settings_.accounts_url);
     }
     const std::string token = reply.is_object() ? text_at(reply, "access_token") : std::string{};
     if (token.empty()) {
@@ -308,6 +309,7 @@ void TokenProvider::save_file() const {
         return;
     }
     const bool is_written =
+        fchmod(descriptor, 0600) == 0 &&  // One left behind by somebody else may be readable.
         write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
         fsync(descriptor) == 0;
     close(descriptor);

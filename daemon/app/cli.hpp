@@ -1,0 +1,33 @@
+#pragma once
+
+#include "daemon/config/config.hpp"
+#include "daemon/runtime/log.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace zohosyncd {
+
+enum class Verb { run, sync, discover, status, reset, migrate, conns_list, conns_test, conns_discover };
+
+/// The command line, read and checked for form.
+struct CommandLine {
+    Verb verb = Verb::run;
+    ConfigOverrides overrides;
+    std::vector<std::string> names;  ///< Streams of reset; the connection of conns.
+    bool as_json = false;
+    std::optional<log::Level> log_level;
+    log::Format log_format = log::Format::text;
+};
+
+/// What came of reading it: a command line, or an exit code because help was asked for or something is wrong
+/// (then it has been printed).
+struct ParsedCommandLine {
+    std::optional<CommandLine> command;
+    int exit_code = 0;
+};
+
+ParsedCommandLine parse_command_line(int argc, const char* const* argv);
+
+}  // namespace zohosyncd

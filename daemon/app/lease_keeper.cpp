@@ -1,0 +1,93 @@
+#include "daemon/app/lease_keeper.hpp"
+
+#include "daemon/core/errors.hpp"
+#include "daemon/runtime/log.hpp"
+
+#include <array>
+#include <unistd.h>
+
+namespace zohosyncd {
+namespace {
+
+using namespace std::chrono_literals;
+using log::kv;
+using log::Level;
+
+constexpr auto beat_interval = 2s;  // A quarter of lease_expiry.
+constexpr auto ask_interval = 1s;   // So that a standby takes over within seconds.
+
+}  // namespace
+
+std::string this_process() {
+    std::array<char, 256> host{};
+    gethostname(host.data(), host.size() - 1);
+    return std::string(host.data()) + " pid " + std::to_string(getpid());
+}
+
+LeaseKeeper::LeaseKeeper(std::unique_ptr<Sink> sink, std::string connection, Clock& clock)
+    : sink_(std::move(sink)), connection_(std::move(connection)), clock_(clock) {}
+
+LeaseKeeper::~LeaseKeeper() {
+    if (thread_.joinable()) {
+        thread_.request_stop();
+        thread_.join();
+    }
+    if (!is_held_) {
+        return;
+    }
+    try {
+        sink_->release_lease(connection_, epoch_);
+    } catch (const SyncError& error) {
+        // It runs out by itself.
+        log::event(Level::warn, "lease_not_released", {kv("error", error.what())});
+    }
+}
+
+void LeaseKeeper::acquire(std::optional<std::chrono::seconds> patience, const std::stop_token& stop) {
+    const auto deadline = patience ? std::optional(clock_.now() + *patience) : std::nullopt;
+    bool is_announced = false;
+    while (true) {
+        const Lease lease = sink_->try_acquire_lease(connection_, this_process());
+        if (lease.acquired) {
+            epoch_ = lease.epoch;
+            is_held_ = true;
+            return;
+        }
+        if (deadline && clock_.now() >= *deadline) {
+            throw SyncError(ErrorKind::lease_held,
+                            "the lease of " + connection_ + " is held by " + lease.holder +
+                                "; stop that process, or wait until it is done");
+        }
+        if (!is_announced) {
+            log::event(Level::info, "standing_by", {kv("holder", lease.holder)});
+            is_announced = true;
+        }
+        if (!clock_.sleep_for(ask_interval, stop)) {
+            throw SyncError(ErrorKind::stopped, "stopped while waiting for the lease");
+        }
+    }
+}
+
+void LeaseKeeper::keep(std::function<void()> on_loss) {
+    thread_ = std::jthread([this, on_loss = std::move(on_loss)](const std::stop_token& stop) {
+        beat(on_loss, stop);
+    });
+}
+
+void LeaseKeeper::beat(const std::function<void()>& on_loss, const std::stop_token& stop) {
+    while (clock_.sleep_for(beat_interval, stop)) {
+        try {
+            sink_->heartbeat(connection_, epoch_);
+        } catch (const SyncError& error) {
+            if (error.kind() == ErrorKind::lease_lost) {
+                is_held_ = false;
+                on_loss();
+                return;
+            }
+            // The writers' own transactions tell soon enough whether the target is back or the lease gone.
+            log::event(Level::warn, "heartbeat_failed", {kv("error", error.what())});
+        }
+    }
+}
+
+}  // namespace zohosyncd

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "daemon/app/run_context.hpp"
+#include "daemon/app/run_recorder.hpp"
+#include "daemon/zoho/record_decoder.hpp"
+
+#include <stop_token>
+#include <string>
+
+namespace zohosyncd {
+
+/// One pass over `users` or `modules`: the whole list into the stage, then a merge.
+class LooseRun {
+public:
+    LooseRun(const RunContext& context, const StreamConfig& stream, std::stop_token stop);
+
+    void run();
+
+private:
+    [[nodiscard]] ApiRequest page_request(int page) const;
+    void begin();
+    void store_page(std::string& body);
+    void finish();
+
+    const RunContext& context_;
+    const StreamConfig& stream_;
+    std::stop_token stop_;
+    std::string list_key_;
+    RunRecorder recorder_;
+    StreamSchema wanted_;
+    PreparedStream prepared_;
+    Checkpoint checkpoint_;
+    RecordDecoder decoder_;
+    Batch batch_;
+    bool has_more_ = false;
+    std::optional<std::chrono::sys_seconds> first_date_;
+};
+
+}  // namespace zohosyncd

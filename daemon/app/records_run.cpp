@@ -1,0 +1,303 @@
+#include "daemon/app/records_run.hpp"
+
+#include "daemon/app/scan_json.hpp"
+#include "daemon/core/errors.hpp"
+#include "daemon/core/time.hpp"
+#include "daemon/core/zoho_field.hpp"
+#include "daemon/runtime/log.hpp"
+#include "daemon/zoho/deleted_reader.hpp"
+
+#include <algorithm>
+
+namespace zohosyncd {
+namespace {
+
+using namespace std::chrono_literals;
+using log::kv;
+using log::Level;
+
+// Zoho's recycle bin keeps a record 60 days (zoho-api-facts §8): later it can not come back.
+constexpr std::chrono::seconds recycle_time = std::chrono::days(60);
+// One page of the delete list: as long as we hold no more soft-deleted rows than that, looking after
+// them costs no request of its own.
+constexpr std::size_t held_without_cost = 200;
+constexpr std::size_t most_held = 20'000;
+// With more of them the whole list is read only this often.
+constexpr auto held_check_interval = 1h;
+
+}  // namespace
+
+DeletePolicy delete_policy(DeleteMissing setting) {
+    switch (setting) {
+    case DeleteMissing::soft:
+        return DeletePolicy::soft;
+    case DeleteMissing::hard:
+        return DeletePolicy::hard;
+    case DeleteMissing::none:
+        return DeletePolicy::none;
+    }
+    return DeletePolicy::none;
+}
+
+RecordsRun::RecordsRun(const RunContext& context,
+                       const StreamConfig& stream,
+                       StreamMemory& memory,
+                       std::stop_token stop)
+    : context_(context), stream_(stream), memory_(memory), stop_(std::move(stop)),
+      recorder_(context, stream) {}
+
+void RecordsRun::run() {
+    const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
+    const StreamSchema wanted = schema_of_records(stream_.target, *fields);
+    mapping_hash_ = mapping_hash(wanted);
+    prepared_ = recorder_.prepare(wanted);
+    checkpoint_ = recorder_.checkpoint_from(prepared_.state);
+    choose_anchor();
+    reader_ = std::make_unique<ListReader>(context_.client, stream_.endpoint.module, prepared_.schema);
+    buffer_ = std::make_unique<PageBuffer>(prepared_.schema.columns.size(), context_.clock);
+    Scan scan = choose_scan();
+    scan_start_ = scan.progress().start;
+    walk(scan);
+    finish(scan);
+}
+
+std::optional<bool> RecordsRun::known_comparison() const {
+    const int known = context_.organisation.inclusive.load();
+    return known < 0 ? std::nullopt : std::optional(known == 1);
+}
+
+void RecordsRun::choose_anchor() {
+    const auto& source = context_.config.source;
+    std::optional<std::chrono::sys_seconds> configured = source.anchor_date;
+    if (source.read_everything) {
+        configured = std::chrono::sys_seconds{};  // Zoho CRM is younger than 1970.
+    }
+    const auto& stored = prepared_.state.anchor;
+    if (!stored) {
+        checkpoint_.anchor = configured.value_or(context_.organisation.first_contact - std::chrono::days(365));
+    } else if (configured && *configured < *stored) {
+        checkpoint_.anchor = configured;  // Moved back: lower_bound() begins there once.
+    }
+}
+
+/// Where a new scan begins. Everything from the anchor when the rows so far lack something: an earlier
+/// anchor, or columns that were added since.
+std::chrono::sys_seconds RecordsRun::lower_bound() const {
+    const auto anchor = checkpoint_.anchor.value();
+    const bool must_backfill = is_staged() || prepared_.state.anchor != checkpoint_.anchor ||
+                               prepared_.state.mapping_hash != mapping_hash_;
+    if (must_backfill) {
+        return anchor;
+    }
+    const auto overlap = context_.config.daemon.overlap;
+    if (checkpoint_.consistent_as_of) {
+        return std::max(anchor, *checkpoint_.consistent_as_of - overlap);
+    }
+    if (checkpoint_.high_water_mark) {
+        return std::max(anchor, *checkpoint_.high_water_mark - overlap);
+    }
+    return anchor;
+}
+
+Scan RecordsRun::choose_scan() {
+    const auto stored = stored_scan_from(prepared_.state.scan);
+    const bool fits = stored && stored->is_staged == is_staged() && stored->mapping_hash == mapping_hash_ &&
+                      stored->progress.start >= checkpoint_.anchor.value() &&
+                      prepared_.state.anchor == checkpoint_.anchor;
+    if (fits) {
+        log::event(Level::info,
+                   "scan_resumed",
+                   {kv("stream", stream_.endpoint.stream), kv("at", format_utc(stored->progress.at))});
+        return {stored->progress, known_comparison()};
+    }
+    if (is_staged()) {
+        context_.sink.begin_stage(recorder_.key(), prepared_.schema);
+    }
+    const auto start = lower_bound();
+    log::event(Level::debug,
+               "scan_started",
+               {kv("stream", stream_.endpoint.stream), kv("from", format_utc(start))});
+    return {start, known_comparison()};
+}
+
+bool RecordsRun::reached_limit() const {
+    return stream_.limit.has_value() && rows_read_ >= *stream_.limit;
+}
+
+void RecordsRun::walk(Scan& scan) {
+    while (!scan.finished() && !reached_limit()) {
+        try {
+            const auto& page =
+                reader_->read(scan.next(), buffer_->listed(), buffer_->authoritative(), stop_);
+            scan.take(page.facts());
+            rows_read_ += page.ids.size();
+            recorder_.count_page(page.ids.size());
+            recorder_.count_repeated(scan.repeated_rows());
+        } catch (const SyncError& error) {
+            // What was read before is whole, and reading it again would cost requests.
+            if (!buffer_->is_empty()) {
+                commit_pages(scan);
+            }
+            if (error.kind() == ErrorKind::token_expired_page) {
+                log::event(Level::warn,
+                           "scan_restarted",
+                           {kv("stream", stream_.endpoint.stream), kv("zoho_code", error.zoho_code())});
+            }
+            throw;
+        }
+        if (scan.inclusive()) {
+            context_.organisation.inclusive.store(*scan.inclusive() ? 1 : 0);
+        }
+        if (!scan.finished() && buffer_->is_due()) {
+            commit_pages(scan);
+            recorder_.flush_credits(false);
+        }
+    }
+}
+
+void RecordsRun::commit_pages(const Scan& scan) {
+    Checkpoint checkpoint = checkpoint_;
+    checkpoint.scan = to_json({scan.progress(), is_staged(), mapping_hash_});
+    checkpoint.mapping_hash = prepared_.state.mapping_hash;
+    checkpoint.anchor = checkpoint_.anchor;
+    if (is_staged()) {
+        context_.sink.write_stage(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint);
+    } else {
+        recorder_.count_written(
+            context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
+    }
+    // The state row holds the new anchor now; a resumed run compares with it.
+    prepared_.state.anchor = checkpoint_.anchor;
+    log::event(Level::debug,
+               "page_committed",
+               {kv("stream", stream_.endpoint.stream),
+                kv("rows", buffer_->rows()),
+                kv("at", format_utc(scan.progress().at))});
+    buffer_->clear();
+}
+
+void RecordsRun::finish(const Scan& scan) {
+    if (!scan.finished()) {
+        finish_trial();
+        return;
+    }
+    const auto& progress = scan.progress();
+    if (!buffer_->is_empty() && (is_staged() || stream_.endpoint.has_delete_list)) {
+        commit_pages(scan);
+    }
+    checkpoint_.scan.clear();
+    checkpoint_.mapping_hash = mapping_hash_;
+    checkpoint_.consistent_as_of = progress.first_date;
+    if (progress.greatest) {
+        checkpoint_.high_water_mark =
+            std::max(checkpoint_.high_water_mark.value_or(*progress.greatest), *progress.greatest);
+    }
+    if (is_staged()) {
+        recorder_.finish(checkpoint_);
+        const auto walked_at = progress.first_date.value_or(progress.start);
+        recorder_.count_written(context_.sink.merge_stage(recorder_.key(),
+                                                          prepared_.schema,
+                                                          delete_policy(stream_.delete_missing),
+                                                          walked_at,
+                                                          checkpoint_));
+    } else {
+        finish_incremental();
+    }
+    recorder_.log_finished(checkpoint_);
+}
+
+void RecordsRun::finish_incremental() {
+    const auto policy = delete_policy(stream_.delete_missing);
+    if (stream_.endpoint.has_delete_list && policy != DeletePolicy::none) {
+        read_deletions(policy);
+        return;
+    }
+    recorder_.finish(checkpoint_);
+    recorder_.count_written(
+        context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint_));
+    buffer_->clear();
+}
+
+std::vector<Deletion> RecordsRun::held_deletions(DeletePolicy policy) {
+    if (policy != DeletePolicy::soft || !checkpoint_.consistent_as_of) {
+        return {};
+    }
+    auto held = context_.sink.soft_deleted(
+        prepared_.schema, *checkpoint_.consistent_as_of - recycle_time, most_held);
+    std::erase_if(held, [this](const Deletion& row) { return memory_.known_gone.contains(row.id); });
+    const auto now = context_.clock.now();
+    const bool is_due = !memory_.deletes_checked_at || now - *memory_.deletes_checked_at >= held_check_interval;
+    if (held.size() > held_without_cost && !is_due) {
+        return {};
+    }
+    memory_.deletes_checked_at = now;
+    return held;
+}
+
+/// Where the delete list begins. A table that this run made can only hold rows deleted since the scan began.
+std::chrono::sys_seconds RecordsRun::deletions_since() const {
+    const auto overlap = context_.config.daemon.overlap;
+    if (checkpoint_.deletes_mark) {
+        return *checkpoint_.deletes_mark - overlap;
+    }
+    const auto known = prepared_.created_table ? checkpoint_.consistent_as_of : prepared_.state.consistent_as_of;
+    return known.value_or(scan_start_.value()) - overlap;
+}
+
+void RecordsRun::read_deletions(DeletePolicy policy) {
+    auto since = deletions_since();
+    const auto held = held_deletions(policy);
+    if (!held.empty()) {
+        since = std::min(since, held.front().deleted_time);
+    }
+    const auto records = read_deleted(context_.client, stream_.endpoint.module, since, stop_);
+    if (records.date) {
+        checkpoint_.deletes_mark = records.date;
+    }
+    revive_vanished(held, since, records.deleted_at);
+    std::vector<Deletion> deletions;
+    deletions.reserve(records.deleted_at.size());
+    for (const auto& [id, time] : records.deleted_at) {
+        deletions.push_back({id, time});
+    }
+    recorder_.finish(checkpoint_);
+    recorder_.count_written(context_.sink.write_deletions(
+        recorder_.key(), prepared_.schema, deletions, policy, checkpoint_));
+}
+
+/// A row that is deleted here but no longer in Zoho's list was restored, maybe without a new Modified_Time,
+/// or is gone for good; only the record itself can tell.
+void RecordsRun::revive_vanished(const std::vector<Deletion>& held,
+                                 std::chrono::sys_seconds since,
+                                 const std::map<std::int64_t, std::chrono::sys_seconds>& listed) {
+    for (const auto& row : held) {
+        if (row.deleted_time < since || listed.contains(row.id)) {
+            continue;
+        }
+        if (!reader_->read_record(row.id, buffer_->authoritative(), stop_)) {
+            memory_.known_gone.insert(row.id);
+        }
+    }
+    if (buffer_->is_empty()) {
+        return;
+    }
+    Checkpoint checkpoint = recorder_.checkpoint_from(prepared_.state);
+    recorder_.count_written(
+        context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
+    buffer_->clear();
+}
+
+/// --limit stopped the scan: the rows stay, no mark moves, the next run begins where this one did.
+void RecordsRun::finish_trial() {
+    Checkpoint checkpoint = recorder_.checkpoint_from(prepared_.state);
+    recorder_.finish(checkpoint);
+    if (is_staged()) {
+        log::event(Level::warn, "limit_in_full_refresh", {kv("stream", stream_.endpoint.stream)});
+        return;
+    }
+    recorder_.count_written(
+        context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
+    recorder_.log_finished(checkpoint);
+}
+
+}  // namespace zohosyncd

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "daemon/app/page_buffer.hpp"
+#include "daemon/app/run_context.hpp"
+#include "daemon/app/run_recorder.hpp"
+#include "daemon/core/scan.hpp"
+#include "daemon/zoho/list_reader.hpp"
+
+#include <memory>
+#include <stop_token>
+
+namespace zohosyncd {
+
+/// One pass over a module of records: a scan of its list, committed page by page, then its deletions; or, in
+/// full-refresh mode, a scan into the stage and a merge. Both marks move with the last commit only.
+class RecordsRun {
+public:
+    RecordsRun(const RunContext& context,
+               const StreamConfig& stream,
+               StreamMemory& memory,
+               std::stop_token stop);
+
+    void run();
+
+private:
+    [[nodiscard]] bool is_staged() const { return stream_.mode == StreamMode::full_refresh; }
+    [[nodiscard]] std::optional<bool> known_comparison() const;
+    void choose_anchor();
+    [[nodiscard]] Scan choose_scan();
+    [[nodiscard]] std::chrono::sys_seconds lower_bound() const;
+    void walk(Scan& scan);
+    void commit_pages(const Scan& scan);
+    void finish(const Scan& scan);
+    void finish_incremental();
+    [[nodiscard]] std::chrono::sys_seconds deletions_since() const;
+    void read_deletions(DeletePolicy policy);
+    [[nodiscard]] std::vector<Deletion> held_deletions(DeletePolicy policy);
+    void revive_vanished(const std::vector<Deletion>& held,
+                         std::chrono::sys_seconds since,
+                         const std::map<std::int64_t, std::chrono::sys_seconds>& listed);
+    void finish_trial();
+    [[nodiscard]] bool reached_limit() const;
+
+    const RunContext& context_;
+    const StreamConfig& stream_;
+    StreamMemory& memory_;
+    std::stop_token stop_;
+    RunRecorder recorder_;
+    PreparedStream prepared_;
+    std::string mapping_hash_;
+    Checkpoint checkpoint_;
+    std::optional<std::chrono::sys_seconds> scan_start_;
+    std::unique_ptr<ListReader> reader_;
+    std::unique_ptr<PageBuffer> buffer_;
+    std::uint64_t rows_read_ = 0;
+};
+
+/// The sink's word for the configuration's.
+DeletePolicy delete_policy(DeleteMissing setting);
+
+}  // namespace zohosyncd

@@ -1,0 +1,158 @@
+#include "daemon/app/replication.hpp"
+
+#include "daemon/core/errors.hpp"
+#include "daemon/runtime/log.hpp"
+
+#include <algorithm>
+#include <random>
+
+namespace zohosyncd {
+namespace {
+
+using namespace std::chrono_literals;
+using log::kv;
+using log::Level;
+
+constexpr Backoff::Policy start_backoff{500ms, 15s};
+
+bool may_pass_by_itself(ErrorKind kind) {
+    switch (kind) {
+    case ErrorKind::network:
+    case ErrorKind::server_error:
+    case ErrorKind::bad_response:
+    case ErrorKind::rate_limited:
+    case ErrorKind::sink_down:
+    case ErrorKind::sink_conflict:
+    case ErrorKind::sink_full:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/// Repeats `step` with back-off while its failure may pass by itself and patience lasts; no patience given
+/// means for ever, and then even what an operator has to mend.
+template <typename Step>
+void persist(Clock& clock,
+             std::optional<std::chrono::seconds> patience,
+             const char* waiting_for,
+             const std::stop_token& stop,
+             Step step) {
+    Backoff backoff(start_backoff);
+    std::minstd_rand jitter(std::random_device{}());
+    std::uniform_real_distribution<double> share(0.0, 1.0);
+    const auto begun = clock.now();
+    while (true) {
+        try {
+            step();
+            return;
+        } catch (const SyncError& error) {
+            const bool is_hopeless =
+                error.kind() == ErrorKind::stopped || error.kind() == ErrorKind::wrong_org ||
+                error.kind() == ErrorKind::bad_config || error.kind() == ErrorKind::unsafe_file ||
+                error.kind() == ErrorKind::internal;
+            const bool is_patient =
+                patience ? may_pass_by_itself(error.kind()) && clock.now() - begun < *patience : true;
+            if (is_hopeless || !is_patient) {
+                throw;
+            }
+            const auto wait = std::max(backoff.next(share(jitter)), error.retry_after());
+            log::event(Level::warn,
+                       "waiting",
+                       {kv("for", waiting_for),
+                        kv("kind", to_string(error.kind())),
+                        kv("wait", wait),
+                        kv("error", error.what())});
+            if (!clock.sleep_for(wait, stop)) {
+                throw SyncError(ErrorKind::stopped, "stopped while waiting");
+            }
+        }
+    }
+}
+
+std::vector<std::string> names_of(const std::vector<StreamConfig>& streams) {
+    std::vector<std::string> names;
+    for (const auto& stream : streams) {
+        names.push_back(stream.endpoint.stream);
+    }
+    return names;
+}
+
+}  // namespace
+
+Replication::Replication(const Config& config, Clock& clock)
+    : config_(config), clock_(clock), session_(config_.source, config_.daemon, clock),
+      fields_(clock, config_.daemon.metadata),
+      lease_(make_sink(config_.target, config_.daemon.state_schema), config_.source.name, clock),
+      board_(std::make_unique<ProgressBoard>(names_of(config_.streams))) {}
+
+void Replication::reach_target(std::optional<std::chrono::seconds> patience, const std::stop_token& stop) {
+    const auto sink = make_sink(config_.target, config_.daemon.state_schema);
+    persist(clock_, patience, "target", stop, [&] {
+        if (const int applied = sink->migrate(); applied > 0) {
+            log::event(Level::info, "state_schema_migrated", {kv("rows", applied)});
+        }
+    });
+}
+
+void Replication::take_lease(std::optional<std::chrono::seconds> patience, const std::stop_token& stop) {
+    // A target that goes away while we wait is waited for; somebody else's lease is not an error of `run`.
+    persist(clock_, patience, "lease", stop, [&] { lease_.acquire(patience, stop); });
+    lease_.keep([this] { lost_lease_.request_stop(); });
+}
+
+void Replication::meet_zoho(std::optional<std::chrono::seconds> patience, const std::stop_token& stop) {
+    const auto client = session_.make_client();
+    persist(clock_, patience, "zoho", stop, [&] {
+        meet_organisation(*client, config_.source, config_.daemon, clock_, organisation_, stop);
+    });
+    persist(clock_, patience, "zoho", stop, [&] {
+        require_modules(*client, config_, stop);
+        expand_every_module(*client, config_, stop);
+    });
+    board_ = std::make_unique<ProgressBoard>(names_of(config_.streams));
+    persist(clock_, patience, "target", stop, [&] { load_credits(); });
+}
+
+void Replication::load_credits() {
+    const auto sink = make_sink(config_.target, config_.daemon.state_schema);
+    sink->write_under_lease(lease_.connection(), lease_.epoch());
+    const auto used = sink->spend_credits(lease_.connection(), session_.gate().take_credits_spent());
+    session_.gate().set_credits_left(static_cast<std::int64_t>(organisation_.credits_allowed) -
+                                     static_cast<std::int64_t>(used));
+    for (const auto& state : sink->states(lease_.connection())) {
+        if (!state.org.empty() && state.org != organisation_.id) {
+            throw SyncError(ErrorKind::wrong_org,
+                            "the target belongs to organisation " + state.org +
+                                ", but the credentials are of organisation " + organisation_.id +
+                                ": use another target, or the right connection");
+        }
+    }
+}
+
+Engine::Outcome Replication::run(EngineMode mode, const std::stop_token& stop) {
+    FetcherParts parts;
+    parts.make_sink = [this] {
+        auto sink = make_sink(config_.target, config_.daemon.state_schema);
+        sink->write_under_lease(lease_.connection(), lease_.epoch());
+        return sink;
+    };
+    parts.make_client = [this] { return session_.make_client(); };
+    Engine engine({config_, organisation_, fields_, session_.gate(), clock_, *board_}, parts, mode);
+
+    std::stop_source either;
+    const std::stop_callback on_stop(stop, [&either] { either.request_stop(); });
+    const std::stop_callback on_loss(lost_lease_.get_token(), [&either] { either.request_stop(); });
+    engine.run(either.get_token());
+    if (lost_lease_.stop_requested()) {
+        throw SyncError(ErrorKind::lease_lost, "another process has taken the lease of " + lease_.connection());
+    }
+    if (const auto spent = session_.gate().take_credits_spent(); spent > 0) {
+        const auto sink = make_sink(config_.target, config_.daemon.state_schema);
+        sink->write_under_lease(lease_.connection(), lease_.epoch());
+        sink->spend_credits(lease_.connection(), spent);
+    }
+    return engine.outcome();
+}
+
+}  // namespace zohosyncd

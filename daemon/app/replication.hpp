@@ -1,0 +1,47 @@
+#pragma once
+
+#include "daemon/app/engine.hpp"
+#include "daemon/app/lease_keeper.hpp"
+#include "daemon/app/progress.hpp"
+#include "daemon/app/session.hpp"
+#include "daemon/config/config.hpp"
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+
+namespace zohosyncd {
+
+/// The composition root of `run` and `sync`: makes every object once, in the order in which they need each
+/// other, and lets them go in the opposite one.
+class Replication {
+public:
+    Replication(const Config& config, Clock& clock);
+
+    /// Applies pending migrations. Tries again for `patience` while the target can not be reached.
+    void reach_target(std::optional<std::chrono::seconds> patience, const std::stop_token& stop);
+    /// See LeaseKeeper::acquire.
+    void take_lease(std::optional<std::chrono::seconds> patience, const std::stop_token& stop);
+    /// Token, organisation, modules, and the credits spent in the last 24 hours; tries again while Zoho does not answer.
+    void meet_zoho(std::optional<std::chrono::seconds> patience, const std::stop_token& stop);
+
+    /// Runs the streams; see Engine::run.
+    Engine::Outcome run(EngineMode mode, const std::stop_token& stop);
+
+    [[nodiscard]] const ProgressBoard& board() const { return *board_; }
+    [[nodiscard]] const RequestGate& gate() { return session_.gate(); }
+
+private:
+    void load_credits();
+
+    Config config_;
+    Clock& clock_;
+    ZohoSession session_;
+    FieldCatalog fields_;
+    Organisation organisation_;
+    LeaseKeeper lease_;
+    std::unique_ptr<ProgressBoard> board_;
+    std::stop_source lost_lease_;
+};
+
+}  // namespace zohosyncd

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "daemon/app/progress.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/runtime/clock.hpp"
+#include "daemon/zoho/api_client.hpp"
+#include "daemon/zoho/metadata.hpp"
+#include "daemon/zoho/request_gate.hpp"
+#include "sinks/sink.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace zohosyncd {
+
+/// What is known of the organisation while the process runs. Shared by the fetchers.
+struct Organisation {
+    std::string id;                         ///< zgid.
+    std::chrono::sys_seconds first_contact; ///< Zoho's clock; the default anchor lies one year before.
+    std::uint64_t credits_allowed = 0;      ///< In any 24 hours, with the reserve already taken off.
+
+    /// How If-Modified-Since compares, as soon as one scan has seen it: -1 not known, 0 exclusive, 1 inclusive.
+    std::atomic<int> inclusive{-1};
+};
+
+/// What is remembered of a stream between its runs in one process.
+struct StreamMemory {
+    /// Soft-deleted records that vanished from the delete list and are really gone.
+    std::set<std::int64_t> known_gone;
+    std::optional<Clock::TimePoint> deletes_checked_at;
+};
+
+/// What one run of a stream works with. Everything but the organisation belongs to the fetcher.
+struct RunContext {
+    const Config& config;
+    Organisation& organisation;
+    FieldCatalog& fields;
+    RequestGate& gate;
+    Clock& clock;
+    ProgressBoard& board;
+    ApiClient& client;
+    Sink& sink;
+};
+
+}  // namespace zohosyncd

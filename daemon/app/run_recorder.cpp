@@ -1,0 +1,155 @@
+#include "daemon/app/run_recorder.hpp"
+
+#include "daemon/core/errors.hpp"
+#include "daemon/core/time.hpp"
+#include "daemon/core/zoho_field.hpp"
+#include "daemon/runtime/log.hpp"
+
+#include <random>
+
+namespace zohosyncd {
+namespace {
+
+using log::kv;
+using log::Level;
+
+// A crash may forget this many; the reserve is far larger.
+constexpr std::uint64_t credits_worth_a_write = 25;
+
+/// Short and only for reading logs: two runs that share it are no harm.
+std::string make_run_id() {
+    static constexpr char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    thread_local std::minstd_rand generator{std::random_device{}()};
+    std::string id;
+    for (int i = 0; i < 6; ++i) {
+        id += digits[generator() % 36];
+    }
+    return id;
+}
+
+std::chrono::milliseconds since(const Clock& clock, Clock::TimePoint start) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(clock.now() - start);
+}
+
+}  // namespace
+
+RunRecorder::RunRecorder(const RunContext& context, const StreamConfig& stream)
+    : context_(context), stream_(stream),
+      key_{context.config.source.name, stream.endpoint.stream, stream.target}, run_id_(make_run_id()),
+      started_(context.clock.now()), requests_before_(context.client.requests_sent()) {
+    context_.board.update(stream.endpoint.stream, [&](StreamProgress& line) {
+        const std::string name = line.stream;
+        line = {};
+        line.stream = name;
+        line.activity = StreamActivity::reading;
+        line.started = started_;
+    });
+}
+
+PreparedStream RunRecorder::prepare(const StreamSchema& wanted) {
+    PreparedStream prepared = context_.sink.prepare(key_, wanted, stream_.casing);
+    const std::string& owner = prepared.state.org;
+    if (!owner.empty() && owner != context_.organisation.id) {
+        throw SyncError(ErrorKind::wrong_org,
+                        "table " + key_.target.text() + " belongs to organisation " + owner +
+                            ", but the credentials are of organisation " + context_.organisation.id +
+                            ": use another target, or the right connection");
+    }
+    return prepared;
+}
+
+Checkpoint RunRecorder::checkpoint_from(const StreamState& state) const {
+    Checkpoint checkpoint;
+    checkpoint.org = context_.organisation.id;
+    checkpoint.mode = stream_.mode == StreamMode::incremental ? "incremental" : "full-refresh";
+    checkpoint.anchor = state.anchor;
+    checkpoint.high_water_mark = state.high_water_mark;
+    checkpoint.deletes_mark = state.deletes_mark;
+    checkpoint.consistent_as_of = state.consistent_as_of;
+    checkpoint.scan = state.scan;
+    checkpoint.mapping_hash = state.mapping_hash;
+    checkpoint.generation = state.generation;
+    return checkpoint;
+}
+
+void RunRecorder::finish(Checkpoint& checkpoint) const {
+    RunSummary summary = summary_;
+    summary.requests = context_.client.requests_sent() - requests_before_;
+    summary.took = since(context_.clock, started_);
+    checkpoint.finished = summary;
+}
+
+void RunRecorder::count_page(std::uint64_t rows) {
+    ++summary_.pages;
+    summary_.rows_read += rows;
+    show();
+}
+
+void RunRecorder::count_repeated(std::uint64_t rows) {
+    repeated_ = rows;
+    show();
+}
+
+void RunRecorder::count_written(const WriteStats& stats) {
+    totals_.inserted += stats.inserted;
+    totals_.updated += stats.updated;
+    totals_.unchanged += stats.unchanged;
+    totals_.deleted += stats.deleted;
+    show();
+}
+
+void RunRecorder::show() {
+    context_.board.update(key_.stream, [this](StreamProgress& line) {
+        line.pages = summary_.pages;
+        line.requests = context_.client.requests_sent() - requests_before_;
+        line.rows_read = summary_.rows_read;
+        line.written = totals_.inserted + totals_.updated;
+        line.unchanged = totals_.unchanged;
+        line.deleted = totals_.deleted;
+        line.repeated = repeated_;
+        line.took = since(context_.clock, started_);
+    });
+}
+
+void RunRecorder::log_finished(const Checkpoint& checkpoint) {
+    show();
+    const auto mark = [](const std::optional<std::chrono::sys_seconds>& time) {
+        return time ? format_utc(*time) : std::string("none");
+    };
+    log::event(Level::info,
+               "run_finished",
+               {kv("stream", key_.stream),
+                kv("run", run_id_),
+                kv("page", summary_.pages),
+                kv("rows", summary_.rows_read),
+                kv("inserted", totals_.inserted),
+                kv("updated", totals_.updated),
+                kv("deleted", totals_.deleted),
+                kv("requests", context_.client.requests_sent() - requests_before_),
+                kv("high_water_mark", mark(checkpoint.high_water_mark)),
+                kv("consistent_as_of", mark(checkpoint.consistent_as_of)),
+                kv("seconds", since(context_.clock, started_))});
+    context_.board.update(key_.stream, [](StreamProgress& line) { line.activity = StreamActivity::done; });
+    flush_credits(false);
+}
+
+void RunRecorder::flush_credits(bool is_last) {
+    const auto spent = context_.gate.take_credits_spent();
+    if (spent == 0) {
+        return;
+    }
+    if (!is_last && spent < credits_worth_a_write) {
+        context_.gate.return_credits_spent(spent);
+        return;
+    }
+    try {
+        const auto used = context_.sink.spend_credits(key_.connection, spent);
+        const auto allowed = context_.organisation.credits_allowed;
+        context_.gate.set_credits_left(static_cast<std::int64_t>(allowed) - static_cast<std::int64_t>(used));
+    } catch (const SyncError&) {
+        context_.gate.return_credits_spent(spent);
+        throw;
+    }
+}
+
+}  // namespace zohosyncd

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "daemon/app/run_context.hpp"
+#include "daemon/core/stream_state.hpp"
+
+#include <string>
+
+namespace zohosyncd {
+
+/// The bookkeeping that every kind of run shares: state key, checkpoint, totals, credits, the closing log line.
+class RunRecorder {
+public:
+    RunRecorder(const RunContext& context, const StreamConfig& stream);
+
+    [[nodiscard]] const StreamKey& key() const { return key_; }
+
+    /// Prepares the target for the schema, and refuses one that belongs to another organisation.
+    PreparedStream prepare(const StreamSchema& wanted);
+
+    /// The state's marks as they are, with nothing finished.
+    [[nodiscard]] Checkpoint checkpoint_from(const StreamState& state) const;
+
+    /// Marks the checkpoint as the last of a successful run.
+    void finish(Checkpoint& checkpoint) const;
+
+    void count_page(std::uint64_t rows);
+    void count_repeated(std::uint64_t rows);
+    void count_written(const WriteStats& stats);
+
+    /// After the last commit.
+    void log_finished(const Checkpoint& checkpoint);
+
+    /// Writes down the credits spent so far, not more often than is worth a write.
+    void flush_credits(bool is_last);
+
+private:
+    void show();
+
+    const RunContext& context_;
+    const StreamConfig& stream_;
+    StreamKey key_;
+    std::string run_id_;
+    Clock::TimePoint started_;
+    std::uint64_t requests_before_;
+    RunSummary summary_;
+    WriteStats totals_;
+    std::uint64_t repeated_ = 0;
+};
+
+}  // namespace zohosyncd

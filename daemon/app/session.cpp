@@ -1,0 +1,154 @@
+#include "daemon/app/session.hpp"
+
+#include "daemon/core/errors.hpp"
+#include "daemon/net/curl_transport.hpp"
+#include "daemon/runtime/log.hpp"
+#include "daemon/zoho/metadata.hpp"
+#include "sinks/postgres/postgres_sink.hpp"
+#include "sinks/sqlite/sqlite_sink.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace zohosyncd {
+namespace {
+
+using log::kv;
+using log::Level;
+
+std::string without_trailing_slash(std::string url) {
+    while (!url.empty() && url.back() == '/') {
+        url.pop_back();
+    }
+    return url;
+}
+
+/// "ZohoCRM.808232144" names the organisation by itself.
+std::string organisation_in(const std::string& soid) {
+    const auto dot = soid.find('.');
+    return dot == std::string::npos ? soid : soid.substr(dot + 1);
+}
+
+/// The token of one connection; another connection in the same directory has its own file.
+std::string token_file(const ZohoConnection& source, const DaemonConfig& daemon) {
+    return daemon.state_dir.empty() ? std::string{} : daemon.state_dir + "/token-" + source.name + ".json";
+}
+
+}  // namespace
+
+ZohoSettings zoho_settings(const ZohoConnection& source, const DaemonConfig& daemon) {
+    ZohoSettings settings;
+    settings.connection = source.name;
+    settings.accounts_url = without_trailing_slash(source.accounts_url);
+    settings.api_domain = without_trailing_slash(source.api_domain);
+    settings.api_version = source.api_version;
+    settings.scopes = source.scopes;
+    settings.client_id = source.client_id;
+    settings.client_secret = source.client_secret;
+    settings.soid = source.soid;
+    settings.refresh_token = source.refresh_token;
+    settings.token_file = token_file(source, daemon);
+    // A Date that is wrong by less than the overlap costs nothing; beyond, marks fall back on Modified_Time.
+    settings.date_tolerance = std::max<std::chrono::seconds>(daemon.overlap, std::chrono::minutes(1));
+    return settings;
+}
+
+std::unique_ptr<Sink> make_sink(const TargetConnection& target, const std::string& state_schema) {
+    if (target.kind == TargetKind::sqlite) {
+        SqliteOptions options;
+        options.path = target.path;
+        options.busy_timeout = target.busy_timeout;
+        options.state_prefix = state_schema;
+        return make_sqlite_sink(std::move(options));
+    }
+    PostgresOptions options;
+    options.conninfo = target.conninfo.reveal();
+    options.role = target.role;
+    options.state_schema = state_schema;
+    return make_postgres_sink(std::move(options));
+}
+
+ZohoSession::ZohoSession(const ZohoConnection& source, const DaemonConfig& daemon, Clock& clock)
+    : settings_(zoho_settings(source, daemon)), clock_(clock),
+      gate_({source.requests_per_second, source.concurrency}, clock), tokens_(settings_, gate_, clock) {}
+
+std::unique_ptr<ApiClient> ZohoSession::make_client() {
+    return std::make_unique<ApiClient>(settings_, tokens_, gate_, clock_, make_curl_transport(HttpLimits{}));
+}
+
+void meet_organisation(ApiClient& client,
+                       const ZohoConnection& source,
+                       const DaemonConfig& daemon,
+                       Clock& clock,
+                       Organisation& organisation,
+                       const std::stop_token& stop) {
+    ZohoOrganisation answer;
+    try {
+        answer = read_organisation(client, stop);
+    } catch (const SyncError& error) {
+        if (error.kind() != ErrorKind::denied || source.soid.empty()) {
+            throw;
+        }
+        log::event(Level::warn,
+                   "organisation_unknown",
+                   {kv("zoho_code", error.zoho_code()),
+                    kv("hint", "add the scope ZohoCRM.org.READ, or set daemon.credits.daily")});
+    }
+    organisation.id = answer.id.empty() ? organisation_in(source.soid) : answer.id;
+    const std::string named = organisation_in(source.soid);
+    if (!named.empty() && named != organisation.id) {
+        throw SyncError(ErrorKind::auth_refused,
+                        "soid names organisation " + named + ", but the token is of organisation " +
+                            organisation.id + ": correct soid in the connection");
+    }
+    organisation.first_contact =
+        answer.date.value_or(std::chrono::floor<std::chrono::seconds>(clock.wall_now()));
+    const auto daily = daemon.credits.daily.value_or(daily_credits(answer));
+    organisation.credits_allowed =
+        static_cast<std::uint64_t>(static_cast<double>(daily) * (1.0 - daemon.credits.reserve));
+}
+
+void require_modules(ApiClient& client, const Config& config, const std::stop_token& stop) {
+    std::vector<std::string> extra;
+    for (const auto& stream : config.streams) {
+        if (!find_endpoint(stream.endpoint.stream)) {
+            extra.push_back(stream.endpoint.module);
+        }
+    }
+    if (extra.empty()) {
+        return;
+    }
+    std::set<std::string> known;
+    for (const auto& module : read_modules(client, stop)) {
+        known.insert(module.api_name);
+    }
+    std::string missing;
+    for (const auto& module : extra) {
+        if (!known.contains(module)) {
+            missing += (missing.empty() ? "" : ", ") + module;
+        }
+    }
+    if (!missing.empty()) {
+        throw SyncError(ErrorKind::bad_config,
+                        config.file + ": streams: the organisation has no module " + missing +
+                            "; `zohosyncd discover` lists what there is");
+    }
+}
+
+void expand_every_module(ApiClient& client, Config& config, const std::stop_token& stop) {
+    if (!config.every_module) {
+        return;
+    }
+    std::set<std::string> taken;
+    for (const auto& stream : config.streams) {
+        taken.insert(stream.endpoint.module);
+    }
+    for (const auto& module : read_modules(client, stop)) {
+        if (!module.is_api_supported || !module.is_viewable || taken.contains(module.api_name)) {
+            continue;
+        }
+        config.streams.push_back(stream_for_module(config, module.api_name));
+    }
+}
+
+}  // namespace zohosyncd

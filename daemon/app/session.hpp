@@ -1,0 +1,54 @@
+#pragma once
+
+#include "daemon/app/run_context.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/runtime/clock.hpp"
+#include "daemon/zoho/api_client.hpp"
+#include "daemon/zoho/request_gate.hpp"
+#include "daemon/zoho/settings.hpp"
+#include "daemon/zoho/token_provider.hpp"
+#include "sinks/sink.hpp"
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+namespace zohosyncd {
+
+ZohoSettings zoho_settings(const ZohoConnection& source, const DaemonConfig& daemon);
+
+/// A sink for the target; it connects when first used.
+std::unique_ptr<Sink> make_sink(const TargetConnection& target, const std::string& state_schema);
+
+/// Everything that talks to one organisation: gate, token, clients. Made once a process, in main's verb.
+class ZohoSession {
+public:
+    ZohoSession(const ZohoConnection& source, const DaemonConfig& daemon, Clock& clock);
+
+    [[nodiscard]] std::unique_ptr<ApiClient> make_client();
+    [[nodiscard]] RequestGate& gate() { return gate_; }
+    [[nodiscard]] const ZohoSettings& settings() const { return settings_; }
+
+private:
+    ZohoSettings settings_;
+    Clock& clock_;
+    RequestGate gate_;
+    TokenProvider tokens_;
+};
+
+/// Asks Zoho who it is: id, clock and edition. Falls back to the number in soid when the scope
+/// for /org is missing. Throws SyncError.
+void meet_organisation(ApiClient& client,
+                       const ZohoConnection& source,
+                       const DaemonConfig& daemon,
+                       Clock& clock,
+                       Organisation& organisation,
+                       const std::stop_token& stop);
+
+/// Refuses streams of modules that the organisation does not have: SyncError{bad_config} names them.
+void require_modules(ApiClient& client, const Config& config, const std::stop_token& stop);
+
+/// Adds a stream for each readable module when the file asks for 'module:*'.
+void expand_every_module(ApiClient& client, Config& config, const std::stop_token& stop);
+
+}  // namespace zohosyncd

@@ -1,0 +1,87 @@
+#include "daemon/app/session.hpp"
+#include "daemon/app/verbs.hpp"
+#include "daemon/core/time.hpp"
+
+#include <fmt/format.h>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+namespace zohosyncd {
+namespace {
+
+using Time = std::optional<std::chrono::sys_seconds>;
+
+nlohmann::json json_of(const Time& time) {
+    return time ? nlohmann::json(format_utc(*time)) : nlohmann::json();
+}
+
+/// Seconds since the target was last known to be complete; nothing when it never was.
+std::optional<std::int64_t> freshness(const StreamState& state, std::chrono::sys_seconds now) {
+    return state.consistent_as_of ? std::optional((now - *state.consistent_as_of).count()) : std::nullopt;
+}
+
+void print_json(const std::vector<StreamState>& states, std::chrono::sys_seconds now) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const auto& state : states) {
+        const auto fresh = freshness(state, now);
+        list.push_back({{"connection", state.key.connection},
+                        {"stream", state.key.stream},
+                        {"target", state.key.target.text()},
+                        {"status", to_string(state.status)},
+                        {"mode", state.mode},
+                        {"freshness_seconds", fresh ? nlohmann::json(*fresh) : nlohmann::json()},
+                        {"anchor", json_of(state.anchor)},
+                        {"high_water_mark", json_of(state.high_water_mark)},
+                        {"consistent_as_of", json_of(state.consistent_as_of)},
+                        {"last_attempt_at", json_of(state.last_attempt_at)},
+                        {"last_success_at", json_of(state.last_success_at)},
+                        {"rows_upserted", state.rows_upserted},
+                        {"rows_unchanged", state.rows_unchanged},
+                        {"rows_deleted", state.rows_deleted},
+                        {"consecutive_failures", state.consecutive_failures},
+                        {"scan_in_progress", !state.scan.empty()},
+                        {"last_error", state.last_error.empty() ? nlohmann::json() : nlohmann::json(state.last_error)}});
+    }
+    std::cout << list.dump(2) << "\n";
+}
+
+void print_table(const std::vector<StreamState>& states, std::chrono::sys_seconds now) {
+    std::cout << fmt::format("{:<16} {:<28} {:<8} {:>10} {:<21} {:>12} {}\n",
+                             "stream",
+                             "target",
+                             "status",
+                             "fresh",
+                             "high-water mark",
+                             "upserted",
+                             "last error");
+    for (const auto& state : states) {
+        const auto fresh = freshness(state, now);
+        std::cout << fmt::format("{:<16} {:<28} {:<8} {:>10} {:<21} {:>12} {}\n",
+                                 state.key.stream,
+                                 state.key.target.text(),
+                                 to_string(state.status),
+                                 fresh ? format_duration(std::chrono::seconds(*fresh)) : "never",
+                                 state.high_water_mark ? format_utc(*state.high_water_mark) : "none",
+                                 state.rows_upserted,
+                                 state.last_error);
+    }
+}
+
+}  // namespace
+
+ExitCode status_verb(const Config& config, bool as_json, Clock& clock) {
+    const auto sink = make_sink(config.target, config.daemon.state_schema);
+    const auto states = sink->states(config.source.name);
+    const auto now = std::chrono::floor<std::chrono::seconds>(clock.wall_now());
+    if (as_json) {
+        print_json(states, now);
+    } else if (states.empty()) {
+        std::cout << "no stream of " << config.source.name << " has been synced into "
+                  << config.target.described << " yet; run `zohosyncd sync`\n";
+    } else {
+        print_table(states, now);
+    }
+    return ExitCode::ok;
+}
+
+}  // namespace zohosyncd

@@ -1,0 +1,44 @@
+#include "daemon/app/progress_display.hpp"
+#include "daemon/app/replication.hpp"
+#include "daemon/app/verbs.hpp"
+#include "daemon/core/errors.hpp"
+#include "daemon/runtime/log.hpp"
+
+#include <iostream>
+
+namespace zohosyncd {
+namespace {
+
+using namespace std::chrono_literals;
+using log::kv;
+using log::Level;
+
+// Contract §8.8 and §10: this long `sync` waits for another holder, and for a target that does not answer.
+constexpr std::chrono::seconds lease_patience = 30s;
+constexpr std::chrono::seconds target_patience = 60s;
+
+}  // namespace
+
+ExitCode sync_verb(const Config& config, Clock& clock, const std::stop_token& stop) {
+    if (config.no_stream_selected) {
+        log::event(Level::warn, "no_stream_matched", {kv("error", "Did not match any streams. Exiting.")});
+        return ExitCode::ok;
+    }
+    Replication replication(config, clock);
+    replication.reach_target(target_patience, stop);
+    replication.take_lease(lease_patience, stop);
+    replication.meet_zoho(target_patience, stop);
+    Engine::Outcome outcome;
+    {
+        const ProgressDisplay display(replication.board(), replication.gate(), clock);
+        outcome = replication.run(EngineMode::once, stop);
+    }
+    print_results(std::cerr, replication.board().lines());
+    if (stop.stop_requested()) {
+        throw SyncError(ErrorKind::stopped, "stopped; the next run goes on where this one was");
+    }
+    std::cerr << outcome.succeeded << " streams ok, " << outcome.failed << " failed\n";
+    return outcome.failed == 0 ? ExitCode::ok : ExitCode::failure;
+}
+
+}  // namespace zohosyncd

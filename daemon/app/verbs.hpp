@@ -1,0 +1,32 @@
+#pragma once
+
+#include "daemon/app/cli.hpp"
+#include "daemon/app/exit_code.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/runtime/clock.hpp"
+
+#include <stop_token>
+
+namespace zohosyncd {
+
+/// The verbs of the command line, one file each. Each returns its exit code, and throws SyncError for what
+/// main has to report.
+ExitCode run_verb(const Config& config, Clock& clock, const std::stop_token& stop);
+ExitCode sync_verb(const Config& config, Clock& clock, const std::stop_token& stop);
+ExitCode discover_verb(const ZohoConnection& source,
+                       const DaemonConfig& daemon,
+                       const Config* selection,
+                       bool as_json,
+                       Clock& clock,
+                       const std::stop_token& stop);
+ExitCode status_verb(const Config& config, bool as_json, Clock& clock);
+ExitCode reset_verb(const Config& config, const std::vector<std::string>& streams);
+ExitCode migrate_verb(const Config& config);
+ExitCode conns_list_verb(const std::vector<ConnectionInfo>& connections);
+ExitCode conns_test_verb(const std::optional<ZohoConnection>& source,
+                         const std::optional<TargetConnection>& target,
+                         const DaemonConfig& daemon,
+                         Clock& clock,
+                         const std::stop_token& stop);
+
+}  // namespace zohosyncd

@@ -1,0 +1,199 @@
+#include "daemon/app/cli.hpp"
+#include "daemon/app/exit_code.hpp"
+#include "daemon/app/verbs.hpp"
+#include "daemon/core/errors.hpp"
+#include "daemon/runtime/clock.hpp"
+#include "daemon/runtime/log.hpp"
+#include "daemon/runtime/stop_signals.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <future>
+#include <iostream>
+#include <strings.h>
+#include <thread>
+#include <unistd.h>
+
+namespace {
+
+using namespace zohosyncd;
+
+// Contract §8.9: what still hangs this long after a stop is abandoned; the last commit counts.
+constexpr std::chrono::seconds patience_after_stop{4};
+
+/// Prints what is wrong with the configuration and returns the exit code, 0 when only warnings were found.
+ExitCode report(const Problems& problems) {
+    for (const auto& problem : problems.all()) {
+        const bool is_warning = problem.level == Problem::Level::warning;
+        std::cerr << (is_warning ? "warning: " : "error: ") << problem.text() << "\n";
+    }
+    if (problems.has_unsafe_file()) {
+        return ExitCode::unsafe_file;
+    }
+    return problems.has_errors() ? ExitCode::bad_config : ExitCode::ok;
+}
+
+ExitCode with_config(const CommandLine& command, Clock& clock, const std::stop_token& stop) {
+    Problems problems;
+    const Config config = load_config(command.overrides, process_environment(), problems);
+    if (const ExitCode code = report(problems); code != ExitCode::ok) {
+        return code;
+    }
+    switch (command.verb) {
+    case Verb::run:
+        return run_verb(config, clock, stop);
+    case Verb::sync:
+        return sync_verb(config, clock, stop);
+    case Verb::discover:
+        return discover_verb(config.source, config.daemon, &config, command.as_json, clock, stop);
+    case Verb::status:
+        return status_verb(config, command.as_json, clock);
+    case Verb::reset:
+        return reset_verb(config, command.names);
+    case Verb::migrate:
+        return migrate_verb(config);
+    case Verb::conns_list:
+    case Verb::conns_test:
+    case Verb::conns_discover:
+        break;
+    }
+    return ExitCode::internal;
+}
+
+std::optional<std::string> type_of_connection(const std::vector<ConnectionInfo>& connections,
+                                              const std::string& name) {
+    for (const auto& connection : connections) {
+        if (strcasecmp(connection.name.c_str(), name.c_str()) == 0) {
+            return connection.type;
+        }
+    }
+    return std::nullopt;
+}
+
+DaemonConfig default_daemon() {
+    DaemonConfig daemon;
+    const char* home = std::getenv("HOME");
+    const char* state = std::getenv("STATE_DIRECTORY");
+    if (state != nullptr) {
+        daemon.state_dir = state;
+    } else if (home != nullptr) {
+        daemon.state_dir = std::string(home) + "/.local/state/zohosyncd";
+    }
+    return daemon;
+}
+
+ExitCode conns(const CommandLine& command, Clock& clock, const std::stop_token& stop) {
+    const Environment environment = process_environment();
+    Problems problems;
+    const auto connections = list_connections(command.overrides, environment, problems);
+    if (command.verb == Verb::conns_list) {
+        const ExitCode code = report(problems);
+        return code == ExitCode::ok ? conns_list_verb(connections) : code;
+    }
+    const std::string& name = command.names.front();
+    const auto type = type_of_connection(connections, name);
+    if (!type) {
+        std::cerr << "error: Invalid Connection name: " << name
+                  << ". Make sure it is created; `zohosyncd conns list` shows what there is\n";
+        return ExitCode::failure;
+    }
+    problems = {};
+    std::optional<ZohoConnection> source;
+    std::optional<TargetConnection> target;
+    if (type->starts_with("API")) {
+        source = load_zoho_connection(name, command.overrides, environment, problems);
+    } else {
+        target = load_target_connection(name, command.overrides, environment, problems);
+    }
+    if (const ExitCode code = report(problems); code != ExitCode::ok) {
+        return code;
+    }
+    if (command.verb == Verb::conns_test) {
+        return conns_test_verb(source, target, default_daemon(), clock, stop);
+    }
+    if (!source) {
+        std::cerr << "error: conns discover: " << name << " is a database; name a Zoho connection\n";
+        return ExitCode::bad_usage;
+    }
+    return discover_verb(*source, default_daemon(), nullptr, command.as_json, clock, stop);
+}
+
+/// What the whole work comes to. The only place where a verb's exceptions end.
+ExitCode work(const CommandLine& command, const std::stop_token& stop) {
+    try {
+        SystemClock clock;
+        const bool is_conns = command.verb == Verb::conns_list || command.verb == Verb::conns_test ||
+                              command.verb == Verb::conns_discover;
+        return is_conns ? conns(command, clock, stop) : with_config(command, clock, stop);
+    } catch (const SyncError& error) {
+        if (error.kind() == ErrorKind::stopped) {
+            return ExitCode::terminated;  // main knows which signal it was.
+        }
+        std::cerr << "error: " << error.what() << "\n";
+        return exit_code_for(error.kind());
+    } catch (const std::exception& error) {
+        std::cerr << "error: internal: " << error.what() << "\n";
+        return ExitCode::internal;
+    }
+}
+
+ExitCode code_after_stop(const CommandLine& command, int signal) {
+    if (command.verb == Verb::run) {
+        return ExitCode::ok;
+    }
+    return signal == SIGINT ? ExitCode::interrupted : ExitCode::terminated;
+}
+
+/// Waits for a signal or the end of the work, whichever comes first. Returns the stop signal, 0 without one.
+int wait_for_end(const StopSignals& signals, const std::future<ExitCode>& result) {
+    while (true) {
+        const int signal = signals.wait();
+        if (signal == SIGINT || signal == SIGTERM) {
+            return signal;
+        }
+        if (result.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+            return 0;
+        }
+        if (signal == SIGHUP) {
+            log::event(log::Level::warn,
+                       "reload_not_supported",
+                       {log::kv("hint", "restart the service to read a changed configuration")});
+        }
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const auto parsed = parse_command_line(argc, argv);
+    if (!parsed.command) {
+        return parsed.exit_code;
+    }
+    const CommandLine& command = *parsed.command;
+    const bool shows_progress = command.verb == Verb::sync && isatty(STDERR_FILENO) == 1;
+    log::configure(command.log_level.value_or(shows_progress ? log::Level::warn : log::Level::info),
+                   command.log_format);
+    const StopSignals signals;
+    std::stop_source stop;
+    std::packaged_task<ExitCode()> task([&] { return work(command, stop.get_token()); });
+    std::future<ExitCode> result = task.get_future();
+    std::thread worker([&task] {
+        task();
+        StopSignals::wake();
+    });
+    const int signal = wait_for_end(signals, result);
+    if (signal != 0) {
+        signals.let_through();
+        stop.request_stop();
+        if (result.wait_for(patience_after_stop) != std::future_status::ready) {
+            log::event(log::Level::warn, "abandoned_at_stop", {});
+            std::_Exit(static_cast<int>(code_after_stop(command, signal)));
+        }
+    }
+    worker.join();
+    const ExitCode code = result.get();
+    const bool was_stopped = signal != 0 && (code == ExitCode::terminated || code == ExitCode::ok);
+    return static_cast<int>(was_stopped ? code_after_stop(command, signal) : code);
+}
