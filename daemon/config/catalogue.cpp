@@ -114,10 +114,10 @@ private:
         if (!file_exists(path)) {
             return;
         }
-        if (const auto file = read(path)) {
-            for (auto& [key, value] : parse_env_file(file->text, path, problems_)) {
+        if (const auto file = read(path, ".env.sling")) {
+            for (auto& [key, value] : parse_env_file(file->text, ".env.sling", problems_)) {
                 if (catalogue_.environment.variables.emplace(key, value).second) {
-                    from_dot_env_[key] = path;
+                    from_dot_env_[key] = ".env.sling";
                 }
             }
         }
@@ -139,7 +139,7 @@ private:
         for (const auto& place : places) {
             const auto path = absolute_path(place, catalogue_.environment.working_directory);
             if (!given.empty() || file_exists(path)) {
-                if (const auto file = read(path)) {
+                if (const auto file = read(path, place)) {
                     read_yaml(file->text, place, "env yaml");
                 }
                 return;
@@ -147,32 +147,42 @@ private:
         }
     }
 
-    std::optional<FileText> read(const std::string& path) {
+    std::optional<FileText> read(const std::string& path, const std::string& shown) {
         std::string reason;
         auto file = read_file(path, largest_config_file, reason);
         if (!file) {
-            problems_.error(path, 0, "", "could not be read: " + reason);
+            problems_.error(shown, 0, "", "could not be read: " + reason);
         } else if (file->is_world_readable) {
-            problems_.warn(path, 0, "", "every user can read this file; chmod 600 is safer");
+            problems_.warn(shown, 0, "", "every user can read this file; chmod 600 is safer");
         }
         return file;
     }
 
-    void read_yaml(const std::string& text, const std::string& file, const std::string& source) {
+    /// The map at the top of the text, with variables put in.
+    std::optional<Node>
+    parse(const std::string& text, const std::string& file, Problems& problems) {
         Substitutions substitutions;
         const auto marked = substitutions.mark(text, "${", "}", catalogue_.environment.variables);
-        auto root = parse_yaml(marked, file, problems_, substitutions);
-        if (!root || root->is_null()) {
+        auto root = parse_yaml(marked, file, problems, substitutions);
+        if (root && !root->is_map() && !root->is_null()) {
+            problems.error(file, root->line, "", "expected a map with `connections`");
+        }
+        return root && root->is_map() ? root : std::nullopt;
+    }
+
+    void read_yaml(const std::string& text, const std::string& file, const std::string& source) {
+        Problems problems;
+        auto root = parse(text, file, problems);
+        if (root && export_variables(*root)) {
+            problems = {};
+            root = parse(text, file, problems); // Now with the file's own variables.
+        }
+        problems_.append(problems);
+        if (!root) {
             return;
         }
-        if (!root->is_map()) {
-            problems_.error(file, root->line, "", "expected a map with `connections`");
-            return;
-        }
-        for (auto& entry : root->entries) {
-            if (entry.key == "env" || entry.key == "variables") {
-                export_variables(entry.value);
-            } else if (entry.key != "connections") {
+        for (const auto& entry : root->entries) {
+            if (entry.key != "env" && entry.key != "variables" && entry.key != "connections") {
                 problems_.warn(file,
                                entry.line,
                                entry.key,
@@ -185,12 +195,23 @@ private:
         }
     }
 
-    void export_variables(const Node& block) {
-        for (const auto& entry : block.entries) {
-            if (entry.value.is_scalar()) {
-                catalogue_.environment.variables.emplace(entry.key, entry.value.text);
+    /// Whether there were any that the environment does not have.
+    bool export_variables(const Node& root) {
+        bool has_new = false;
+        for (const char* block : {"env", "variables"}) {
+            const auto* entry = root.find(block);
+            if (entry == nullptr) {
+                continue;
+            }
+            for (const auto& variable : entry->value.entries) {
+                if (variable.value.is_scalar()) {
+                    has_new |=
+                        catalogue_.environment.variables.emplace(variable.key, variable.value.text)
+                            .second;
+                }
             }
         }
+        return has_new;
     }
 
     void read_connections(const Node& block, const std::string& file, const std::string& source) {
@@ -201,6 +222,7 @@ private:
         }
         for (const auto& entry : block.entries) {
             std::optional<Node> properties;
+            warn_of_missing_variables(entry.value, file, "connections." + entry.key);
             if (entry.value.is_map()) {
                 properties = entry.value;
                 look_up_variables(*properties, catalogue_.environment.variables);
@@ -220,6 +242,17 @@ private:
                 relocate(*properties, entry.line);
             }
             add(entry.key, std::move(*properties), file, source);
+        }
+    }
+
+    /// Sling leaves them as they are, which then fails as a wrong password much later.
+    void
+    warn_of_missing_variables(const Node& node, const std::string& file, const std::string& path) {
+        if (node.is_scalar() && node.text.starts_with("${") && node.text.ends_with("}")) {
+            problems_.warn(file, node.line, path, "a variable that is not set is left as it is");
+        }
+        for (const auto& entry : node.entries) {
+            warn_of_missing_variables(entry.value, file, path + "." + entry.key);
         }
     }
 

@@ -101,13 +101,14 @@ struct Config {
 
 /// What the command line overrides.
 struct ConfigOverrides {
-    std::string replication_file; ///< empty: replication.yaml, then /etc/zohosyncd/replication.yaml
-    std::string env_file;         ///< empty: the places of contract §3
-    std::string streams;          ///< a,b,tag:x
-    std::string mode;
-    std::string range;
-    std::optional<std::uint64_t> limit;
-    std::string target; ///< URL
+    std::string replication_file =
+        {};                    ///< empty: replication.yaml, then /etc/zohosyncd/replication.yaml
+    std::string env_file = {}; ///< empty: the places of contract §3
+    std::string streams = {};  ///< a,b,tag:x
+    std::string mode = {};
+    std::string range = {};
+    std::optional<std::uint64_t> limit = {};
+    std::string target = {}; ///< URL
 };
 
 /// The process's environment, handed in so that tests own it. `working_directory` is where

@@ -221,6 +221,9 @@ private:
         const StreamBlock& block = entry.block;
         const std::string shown = name == any_stream_name ? entry.name : std::string(name);
         const auto object = block.object.value.value_or("");
+        if (block.object.is_wrong) {
+            return std::nullopt;
+        }
         if (trim(object).empty()) {
             problems_.error(file_->name,
                             entry.line,

@@ -12,7 +12,9 @@ namespace {
 
 template <typename T>
 Setting<T> setting(const Block& block, std::string_view key, std::optional<T> value) {
-    return {block.find(key) != nullptr, std::move(value)};
+    const auto* entry = block.find(key);
+    const bool is_wrong = entry != nullptr && !entry->value.is_null() && !value;
+    return {entry != nullptr, std::move(value), is_wrong};
 }
 
 Setting<std::string> string_setting(const Block& block, std::string_view key) {
@@ -20,28 +22,28 @@ Setting<std::string> string_setting(const Block& block, std::string_view key) {
 }
 
 Setting<StreamMode> read_mode(const Block& block) {
-    auto mode = setting<StreamMode>(block, "mode", std::nullopt);
+    std::optional<StreamMode> mode;
     if (const auto text = block.string("mode"); text && !text->empty()) {
         std::string reason;
-        mode.value = parse_mode(*text, reason);
-        if (!mode.value) {
+        mode = parse_mode(*text, reason);
+        if (!mode) {
             block.error("mode", reason);
         }
     }
-    return mode;
+    return setting(block, "mode", mode);
 }
 
 Setting<Schedule> read_schedule(const Block& block) {
     const std::string_view key = block.find("schedule") != nullptr ? "schedule" : "interval";
-    auto schedule = setting<Schedule>(block, key, std::nullopt);
+    std::optional<Schedule> schedule;
     if (const auto text = block.string(key); text && !trim(*text).empty()) {
         std::string reason;
-        schedule.value = parse_schedule(*text, reason);
-        if (!schedule.value) {
+        schedule = parse_schedule(*text, reason);
+        if (!schedule) {
             block.error(key, reason);
         }
     }
-    return schedule;
+    return setting(block, key, std::move(schedule));
 }
 
 void check_keys(const Block& block) {
@@ -69,21 +71,19 @@ Setting<ColumnCasing> read_casing(const Block& options) {
         {"camel", camel},
         {"normalize", normalize},
     };
-    auto casing = setting<ColumnCasing>(options, "column_casing", std::nullopt);
+    std::optional<ColumnCasing> casing;
     const auto text = options.string("column_casing");
-    if (!text || text->empty()) {
-        return casing;
-    }
     for (const auto& [name, value] : casings) {
-        if (equal_ignoring_case(name, *text)) {
-            casing.value = value;
-            return casing;
+        if (text && equal_ignoring_case(name, *text)) {
+            casing = value;
         }
     }
-    options.error("column_casing",
-                  "`" + *text + "` is no casing: expected snake, source, target, upper, lower, " +
-                      "camel or normalize");
-    return casing;
+    if (text && !text->empty() && !casing) {
+        options.error("column_casing",
+                      "`" + *text + "` is no casing: expected snake, source, target, upper, " +
+                          "lower, camel or normalize");
+    }
+    return setting(options, "column_casing", casing);
 }
 
 /// The block may be a map with the word under `type` and conditions that we have no use for.
@@ -105,22 +105,23 @@ std::optional<std::string> delete_missing_word(const Block& options) {
 }
 
 Setting<DeleteMissing> read_delete_missing(const Block& options) {
-    auto result = setting<DeleteMissing>(options, "delete_missing", std::nullopt);
-    if (!result.given || options.find("delete_missing")->value.is_null()) {
-        return result;
+    const auto* entry = options.find("delete_missing");
+    if (entry == nullptr || entry->value.is_null()) {
+        return setting<DeleteMissing>(options, "delete_missing", std::nullopt);
     }
-    const bool is_map = options.block("delete_missing").has_value();
+    std::optional<DeleteMissing> result;
+    const bool lacks_type = entry->value.is_map() && entry->value.find("type") == nullptr;
     const auto word = delete_missing_word(options);
     if (word == "soft") {
-        result.value = DeleteMissing::soft;
+        result = DeleteMissing::soft;
     } else if (word == "hard") {
-        result.value = DeleteMissing::hard;
+        result = DeleteMissing::hard;
     } else if (word == "none") {
-        result.value = DeleteMissing::none;
-    } else if (word || !is_map || options.block("delete_missing")->find("type") != nullptr) {
+        result = DeleteMissing::none;
+    } else if (!lacks_type) {
         options.error("delete_missing", "expected soft, hard or none");
     }
-    return result;
+    return setting(options, "delete_missing", result);
 }
 
 } // namespace

@@ -15,6 +15,7 @@ namespace zohosyncd {
 template <typename T> struct Setting {
     bool given = false;
     std::optional<T> value;
+    bool is_wrong = false; ///< Written, but unusable; that was reported.
 };
 
 /// A stream's block, or `defaults`, as written and checked.

@@ -167,8 +167,8 @@ private:
             }
             frame.key = std::move(node);
         } else {
-            if (node.is_null()) {
-                node.line = frame.key->line; // The parser notices only at the next token.
+            if (node.is_null() || node.is_map()) {
+                node.line = frame.key->line; // Where one looks for what is missing in it.
             }
             frame.pairs.push_back({std::move(*frame.key), std::move(node)});
             frame.key.reset();
@@ -372,14 +372,20 @@ std::string Substitutions::mark(std::string_view text,
         const auto end = name_begin + length;
         const auto found = values.find(std::string(near.substr(0, length)));
         const bool is_shell_form = opening == "{" && begin > 0 && text[begin - 1] == '$';
-        if (found == values.end() || is_shell_form || length == near.size()) {
+        const bool is_closed = length < near.size();
+        // A shell variable without a value stays as it is written, also where its braces would be
+        // read as a map.
+        const bool is_literal = opening == "${" && is_plain_identifier(near.substr(0, length));
+        if (!is_closed || is_shell_form || (found == values.end() && !is_literal)) {
             result += text.substr(0, name_begin);
             text.remove_prefix(name_begin);
             continue;
         }
         result += text.substr(0, begin);
         result += std::string(mark_begin) + std::to_string(values_.size()) + std::string(mark_end);
-        values_.push_back(found->second);
+        values_.push_back(found != values.end()
+                              ? found->second
+                              : std::string(text.substr(begin, end + closing.size() - begin)));
         text.remove_prefix(end + closing.size());
     }
     return result + std::string(text);

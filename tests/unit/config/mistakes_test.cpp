@@ -1,0 +1,339 @@
+#include "tests/unit/config/config_fixture.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace zohosyncd {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+constexpr const char* endpoints = "[accounts, calls, campaigns, contacts, deals, leads, meetings, "
+                                  "modules, notes, products, quotes, tasks, users, vendors]";
+
+/// Problems of a file whose line 3 is `line`, and whose streams have a table.
+Texts problems_of(const std::string& line) {
+    return load_streams(line + "\n").problems;
+}
+
+/// Problems of a stream with that block, which begins in line 5.
+Texts problems_of_stream(const std::string& block) {
+    return problems_of("defaults: {object: 'crm.{stream_name}'}\nstreams:\n  leads:\n    " + block);
+}
+
+TEST_CASE("missing root keys are named (3)") {
+    CHECK(load({.replication = "daemon: {listen: off}\n"}).problems ==
+          Texts{"replication.yaml:1: source: did not find 'source' key",
+                "replication.yaml:1: target: did not find 'target' key",
+                "replication.yaml:1: streams: did not find 'streams' key"});
+    CHECK(load({.replication = "# nothing\n"}).problems ==
+          Texts{"replication.yaml: the file is empty: did not find 'source' key"});
+    CHECK(load({.replication = "- a\n"}).problems ==
+          Texts{"replication.yaml:1: expected a map with `source`, `target`, `streams`"});
+    CHECK(problems_of("streams:") ==
+          Texts{"replication.yaml:3: streams: did not find 'streams' key"});
+}
+
+TEST_CASE("wrong types are named with block and key (7, 94)") {
+    struct Case {
+        const char* block;
+        const char* want;
+    };
+
+    const Case cases[] = {
+        {"tags: daily", "tags`: expected a list of strings, found a string"},
+        {"tags: [1]", "tags`: expected a list of strings, found a list of other things"},
+        {"disabled: 'true'", "disabled`: expected true or false, found a quoted string"},
+        {"source_options: {limit: '10'}",
+         "source_options.limit`: expected a whole number, found a quoted string"},
+        {"source_options: {limit: 010}",
+         "source_options.limit`: expected a whole number, found a number"},
+        {"source_options: {limit: -1}",
+         "source_options.limit`: expected a whole number, found a number"},
+        {"source_options: []", "source_options`: expected a map, found a list"},
+        {"select: a", "select`: expected a list of strings, found a string"},
+        {"mode: [incremental]", "mode`: expected a string, found a list"},
+        {"object: 5", "object`: expected a string, found a number"},
+        {"schedule: 5",
+         "schedule`: expected a string, found a number; Sling refuses a number as well: give it a "
+         "unit, such as \"5m\""},
+        {"schedule: [5m]",
+         "schedule`: expected a string, found a list; Sling refuses a list as well: give one "
+         "schedule such as \"@every 5m\""},
+        {"schedule: off",
+         "schedule`: expected a string, found a boolean; YAML reads an unquoted `off` as a "
+         "boolean: write \"manual\""},
+        {"target_options: {column_casing: on}",
+         "target_options.column_casing`: expected a string, found a boolean"},
+    };
+    for (const auto& c : cases) {
+        CAPTURE(c.block);
+        CHECK(problems_of_stream(c.block) ==
+              Texts{std::string("replication.yaml:6: could not parse `streams.leads.") + c.want});
+    }
+    CHECK(problems_of("streams: [a]") ==
+          Texts{"replication.yaml:3: could not parse `streams`: expected a map, found a list"});
+    CHECK(problems_of("streams: {leads: daily}") ==
+          Texts{"replication.yaml:3: could not parse `streams.leads`: expected a map, found a "
+                "string"});
+    CHECK(problems_of("streams: {leads: {object: a.b}}\ndefaults: 5").front() ==
+          "replication.yaml:4: could not parse `defaults`: expected a map, found a number");
+}
+
+TEST_CASE("what this version can not honour is refused by name") {
+    struct Case {
+        const char* block;
+        const char* key;
+        const char* message;
+    };
+
+    const Case cases[] = {
+        {"select: [a]", "select", "`select` is not supported by this version (except for `*`)"},
+        {"columns: {a: string}", "columns", "`columns` is not supported by this version"},
+        {"transforms: [trim]", "transforms", "`transforms` is not supported by this version"},
+        {"hooks: {pre: [{type: log}]}", "hooks", "`hooks` is not supported by this version"},
+        {"where: a > 1", "where", "`where` is not supported by this version"},
+        {"sql: select 1", "sql", "`sql` is not supported by this version"},
+        {"files: [a]", "files", "`files` is not supported by this version"},
+        {"source_options: {range: 'a,b'}",
+         "source_options.range",
+         "`range` is not supported by this version"},
+        {"source_options: {flatten: 2}",
+         "source_options.flatten",
+         "`flatten` is not supported by this version (except for `1`)"},
+        {"source_options: {flatten: false}",
+         "source_options.flatten",
+         "`flatten` is not supported by this version (except for `1`)"},
+        {"source_options: {empty_as_null: yes}",
+         "source_options.empty_as_null",
+         "`empty_as_null` is not supported by this version (except for `false`)"},
+        {"source_options: {null_if: x}",
+         "source_options.null_if",
+         "`null_if` is not supported by this version"},
+        {"target_options: {add_new_columns: false}",
+         "target_options.add_new_columns",
+         "`add_new_columns` is not supported by this version (except for `true`)"},
+        {"target_options: {adjust_column_type: true}",
+         "target_options.adjust_column_type",
+         "`adjust_column_type` is not supported by this version (except for `false`)"},
+        {"target_options: {pre_sql: x}",
+         "target_options.pre_sql",
+         "`pre_sql` is not supported by this version"},
+        {"target_options: {table_keys: {unique: [a]}}",
+         "target_options.table_keys",
+         "`table_keys` is not supported by this version"},
+        {"target_options: {merge_strategy: insert}",
+         "target_options.merge_strategy",
+         "`merge_strategy` is not supported by this version (except for `update_insert`)"},
+        {"target_options: {delete_missing: {type: soft, target_where: x}}",
+         "target_options.delete_missing.target_where",
+         "`target_where` is not supported by this version"},
+        {"target_options: {delete_missing: {}}",
+         "target_options.delete_missing",
+         "`type` is missing: expected soft, hard or none"},
+        {"target_options: {delete_missing: no}",
+         "target_options.delete_missing",
+         "expected soft, hard or none"},
+        {"target_options: {column_casing: kebab}",
+         "target_options.column_casing",
+         "`kebab` is no casing: expected snake, source, target, upper, lower, camel or normalize"},
+        {"primary_key: [a, b]", "primary_key", "`primary_key` can only be `id` for Zoho CRM"},
+        {"primary_key: email", "primary_key", "`primary_key` can only be `id` for Zoho CRM"},
+        {"update_key: Created_Time",
+         "update_key",
+         "`update_key` can only be `Modified_Time` for Zoho CRM"},
+        {"mode: truncate", "mode", "mode truncate is not supported by this version"},
+        {"mode: snapshot", "mode", "mode snapshot is not supported by this version"},
+        {"mode: backfill", "mode", "mode backfill is not supported by this version"},
+        {"mode: definition-only", "mode", "mode definition-only is not supported by this version"},
+        {"mode: change-capture", "mode", "mode change-capture is not supported by this version"},
+        {"mode: incremantal",
+         "mode",
+         "must specify valid mode: full-refresh, incremental, backfill, snapshot, truncate, "
+         "definition-only, or change-capture; did you mean `incremental`?"},
+        {"object: a.b.c", "object", "stream `leads`: expected `table` or `schema.table`"},
+        {"object: 'a.\"b'", "object", "stream `leads`: a quote is not closed"},
+        {"object: 'a.{nope}'",
+         "object",
+         "stream `leads`: the name of the table or schema is empty; there is no variable {nope}"},
+        {"object: zohosync.leads",
+         "object",
+         "`zohosync.leads` lies where our own tables are; choose another name, or another "
+         "daemon.state_schema"},
+        {"object:", "object", "need to specify `object` for stream `leads`"},
+    };
+    for (const auto& c : cases) {
+        CAPTURE(c.block);
+        const auto problems = problems_of_stream(c.block);
+        REQUIRE(problems.size() == 1);
+        const std::string key = "streams.leads." + std::string(c.key);
+        CHECK((problems[0] == "replication.yaml:6: " + key + ": " + c.message ||
+               problems[0] == "replication.yaml:5: " + key + ": " + c.message));
+    }
+}
+
+TEST_CASE("defaults and what Sling ignores pass without a word") {
+    const char* const blocks[] = {
+        "select: ['*']",
+        "select: []",
+        "columns: {}",
+        "hooks: {pre: [], post: }",
+        "where: ''",
+        "source_options: {flatten: 1, max_decimals: -1, empty_as_null: off, range: , header: true}",
+        "source_options: {chunk_size: 5, delimiter: ';', sheet: A, encoding: latin1}",
+        "target_options: {add_new_columns: yes, adjust_column_type: no, use_bulk: true}",
+        "target_options: {merge_strategy: update_insert, table_keys: {}, format: csv}",
+        "target_options: {delete_missing: , column_casing: }",
+        "change_capture_options: {a: b}",
+        "primary_key: id",
+        "Mode: incremental",
+        "schedule: ''",
+        "schedule: manual",
+        "schedule: \"*/10 * * * *\"",
+    };
+    for (const auto* block : blocks) {
+        CAPTURE(block);
+        CHECK(problems_of_stream(block) == Texts{});
+    }
+}
+
+TEST_CASE("unknown keys warn with the nearest known one (4, 5)") {
+    CHECK(problems_of(
+              "interval: 5\nstreams: {leads: {object: a.b, shedule: 5m, source_options: {limt: 5}, "
+              "target_options: {x: 1}}}\ndaemon: {lissen: off}") ==
+          Texts{"warning: replication.yaml:3: `interval` is not a known key and is ignored",
+                "warning: replication.yaml:5: daemon.lissen: `lissen` is not a known key and is "
+                "ignored; did you mean `listen`?",
+                "warning: replication.yaml:4: streams.leads.shedule: `shedule` is not a known key "
+                "and is ignored; did you mean `schedule`?",
+                "warning: replication.yaml:4: streams.leads.source_options.limt: `limt` is not a "
+                "known key and is ignored; did you mean `limit`?",
+                "warning: replication.yaml:4: streams.leads.target_options.x: `x` is not a known "
+                "key and is ignored"});
+    CHECK(
+        problems_of_stream("target_options: {use_bulk: false, batch_limit: 5}") ==
+        Texts{"warning: replication.yaml:6: streams.leads.target_options.use_bulk: `use_bulk` has "
+              "no effect here",
+              "warning: replication.yaml:6: streams.leads.target_options.batch_limit: "
+              "`batch_limit` has no effect here"});
+}
+
+TEST_CASE("streams that mean nothing, or the same thing twice, are errors (34, 40)") {
+    struct Case {
+        const char* name;
+        const char* streams;
+        std::string want;
+    };
+
+    const std::string list = std::string(". Available endpoints: ") + endpoints;
+    const Case cases[] = {
+        {"a typing error",
+         "{leadz: {object: a.b}}",
+         "3: streams.leadz: did not find endpoint(s) for: leadz" + list +
+             "; did you mean `leads`?"},
+        {"a star in the middle",
+         "{'l*s': {object: a.b}}",
+         "3: streams.l*s: did not find endpoint(s) for: l*s" + list},
+        {"a pattern without a match",
+         "{'z*': {object: 'a.{stream_name}'}}",
+         "3: streams.z*: did not find endpoint(s) for: z*" + list},
+        {"a pattern that is none",
+         "{'c*': {object: 'a.{stream_name}', single: true}}",
+         "3: streams.c*: did not find endpoint(s) for: c*" + list},
+        {"a bad API name",
+         "{My-Module: {object: a.b}}",
+         "3: streams.My-Module: did not find endpoint(s) for: My-Module" + list},
+        {"a module twice",
+         "{meetings: {object: a.b},\n Events: {object: a.c}}",
+         "4: streams.Events: `Events` is the same stream as `meetings` in line 3"},
+        {"a stream twice",
+         "{leads: {object: a.b},\n Leads: {object: a.c}}",
+         "4: streams.Leads: `Leads` is the same stream as `leads` in line 3"},
+        {"one table twice",
+         "{leads: {object: a.b},\n deals: {object: a.b}}",
+         "4: streams.deals.object: streams `leads` (line 3) and `deals` have one table: a.b"},
+        {"a pattern with a fixed table",
+         "{'*': {object: a.b}}",
+         "3: streams.*: `*` needs a table for each stream: add {stream_name} to `object`"},
+        {"every module with a fixed table",
+         "{'module:*': {object: a.b}}",
+         "3: streams.module:*: `module:*` needs a table for each stream: add {stream_name} to "
+         "`object`"},
+    };
+    for (const auto& c : cases) {
+        CAPTURE(c.name);
+        CHECK(problems_of(std::string("streams: ") + c.streams) ==
+              Texts{"replication.yaml:" + c.want});
+    }
+    CHECK(problems_of("streams: {Lead: {object: a.b}}") ==
+          Texts{"warning: replication.yaml:3: streams.Lead: read as the API name of a Zoho module; "
+                "did you mean `leads`?"});
+    CHECK(problems_of("streams: {leads: {object: a.b, disabled: true}}") ==
+          Texts{"warning: replication.yaml: streams: no stream is enabled"});
+}
+
+TEST_CASE("tables are compared as the target does") {
+    const auto lite =
+        load({.replication = "source: ZOHO_CRM\ntarget: LITE\nstreams:\n"
+                             "  leads: {object: a.Leads}\n  deals: {object: b.leads}\n"
+                             "  calls: {object: zohosync_lease}\n"});
+
+    CHECK(
+        lite.problems ==
+        Texts{"replication.yaml:5: streams.deals.object: streams `leads` (line 4) and `deals` have "
+              "one table: leads",
+              "replication.yaml:6: streams.calls.object: `zohosync_lease` lies where our own "
+              "tables are; choose another name, or another daemon.state_schema"});
+    CHECK(problems_of("streams: {leads: {object: a.Leads}, deals: {object: a.leads}}") == Texts{});
+    CHECK(problems_of("streams: {leads: {object: a." + std::string(64, 'x') + "}}")
+              .front()
+              .find("is longer than PostgreSQL's 63 bytes") != std::string::npos);
+}
+
+TEST_CASE("a table needs a schema in PostgreSQL (29)") {
+    CHECK(
+        load({.replication = "source: ZOHO_CRM\ntarget: BARE\nstreams:\n  leads:\n    object: x\n"})
+            .problems ==
+        Texts{"replication.yaml:4: streams.leads.object: stream `leads`: did not specify schema. "
+              "Please specify schema in object name."});
+}
+
+TEST_CASE("hooks at the root are judged as in Sling (30)") {
+    CHECK(
+        problems_of(
+            "streams: {leads: {object: a.b}}\nhooks: {pre: [], start: [{type: log}], end: []}") ==
+        Texts{"replication.yaml:4: hooks.pre: cannot declare a \"pre\" hook at replication level, "
+              "only accepts start/end.",
+              "replication.yaml:4: hooks.start: hooks are not supported by this version"});
+}
+
+TEST_CASE("all mistakes come in one pass") {
+    const auto loaded = load({.replication = "source: NOBODY\n"
+                                             "target: BARE\n"
+                                             "streams:\n"
+                                             "  leadz:\n"
+                                             "  deals:\n"
+                                             "    mode: fast\n"
+                                             "    object: a.b\n"
+                                             "    tags: x\n"
+                                             "daemon:\n"
+                                             "  overlap: 2d\n"});
+
+    CHECK(
+        loaded.problems ==
+        Texts{"replication.yaml:1: source: could not find source connection: NOBODY; known: BARE, "
+              "LITE, MY_POSTGRES, ZOHO_CRM",
+              "replication.yaml:10: daemon.overlap: expected a duration such as 5m, from 0s to 1d",
+              "replication.yaml:8: could not parse `streams.deals.tags`: expected a list of "
+              "strings, found a string",
+              "replication.yaml:6: streams.deals.mode: must specify valid mode: full-refresh, "
+              "incremental, backfill, snapshot, truncate, definition-only, or change-capture",
+              std::string("replication.yaml:4: streams.leadz: did not find endpoint(s) for: leadz. "
+                          "Available endpoints: ") +
+                  endpoints + "; did you mean `leads`?"});
+}
+
+} // namespace
+} // namespace zohosyncd
