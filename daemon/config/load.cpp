@@ -171,7 +171,9 @@ private:
     void read_streams(const Block& root) {
         context_.target_name = config_.target.name;
         context_.target_kind = config_.target.kind;
-        context_.target_schema = config_.target.default_schema;
+        context_.target_schema = config_.target.kind == TargetKind::sqlite
+                                     ? "main" // As Sling calls it; render_object drops it.
+                                     : config_.target.default_schema;
         context_.env = file_->env;
         context_.now = catalogue_.environment.now;
         const auto expansion = expand_streams(read_stream_entries(root), file_->name, problems_);
@@ -209,6 +211,9 @@ private:
         stream.casing = block.casing.value.value_or(ColumnCasing::snake);
         stream.delete_missing = block.delete_missing.value.value_or(DeleteMissing::soft);
         stream.limit = overrides_.limit ? overrides_.limit : block.limit.value;
+        if (stream.limit == 0U) {
+            stream.limit.reset(); // Sling's way to say "no limit".
+        }
         auto target = make_table(entry, name);
         if (!target) {
             return std::nullopt;

@@ -166,4 +166,11 @@ inline Loaded load_streams(const std::string& rest, ConfigOverrides overrides = 
                  .overrides = std::move(overrides)});
 }
 
+/// A target connection PG with these properties, in line 15 of env.yaml.
+inline Loaded load_postgres(const std::string& properties) {
+    return load(
+        {.replication = "source: ZOHO_CRM\ntarget: PG\nstreams: {leads: {object: crm.leads}}\n",
+         .env_yaml = std::string(zoho_and_postgres) + "  PG: {" + properties + "}\n"});
+}
+
 } // namespace zohosyncd
