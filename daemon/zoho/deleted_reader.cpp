@@ -28,9 +28,12 @@ bool add_page(const std::string& body, DeletedRecords& records) {
         throw SyncError(ErrorKind::bad_response, "the delete list's reply has no list \"data\"");
     }
     for (const auto& entry : reply["data"]) {
-        const auto id = entry.is_object() ? parse_int64(text_at(entry, "id")) : std::nullopt;
-        const auto time = id ? parse_zoho_time(text_at(entry, "deleted_time")) : std::nullopt;
-        if (time) {
+        if (!entry.is_object()) {
+            continue;
+        }
+        const auto id = parse_int64(text_at(entry, "id"));
+        const auto time = parse_zoho_time(text_at(entry, "deleted_time"));
+        if (id && time) {
             auto& latest = records.deleted_at.try_emplace(*id, *time).first->second;
             latest = std::max(latest, *time);
         }

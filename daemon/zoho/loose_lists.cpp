@@ -59,6 +59,9 @@ bool add_columns_that_appear(const std::string& body, std::string_view list_key,
     // The first value that is not null decides; std::map gives new columns a stable order.
     std::map<std::string, const json*> appeared;
     for (const auto& record : *list) {
+        if (!record.is_object()) {
+            continue;  // items() of a scalar would be one with an empty key.
+        }
         for (const auto& [key, value] : record.items()) {
             const json*& seen = appeared[key];
             if (seen == nullptr || seen->is_null()) {

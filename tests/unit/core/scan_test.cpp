@@ -69,7 +69,7 @@ private:
 };
 
 struct Universe {
-    const char* name;
+    std::string name;
     TokenMode tokens;
     Comparison comparison;
     std::optional<bool> inclusive;  ///< What the scan is told.
@@ -317,6 +317,11 @@ TEST_CASE("the comparison counts as exclusive until a page shows the second of i
     CHECK(scan.next().since == anchor + 9s);
 }
 
+TEST_CASE("a header never lies before 1970") {
+    CHECK(Scan(Instant{}, {}).next().since == Instant{});
+    CHECK(Scan(Instant{1s}, {}).next().since == Instant{});
+}
+
 TEST_CASE("a scan ends with the first page that lies wholly at or after its first Date") {
     Scan scan(anchor, true);
 
@@ -383,7 +388,7 @@ TEST_CASE("rows of the present do not prove at once that a second is over") {
 
 TEST_CASE("a page that can not be a list sorted by Modified_Time is a bad response") {
     struct Case {
-        const char* name;
+        std::string name;
         Page page;
     };
 
