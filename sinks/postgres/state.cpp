@@ -73,16 +73,6 @@ StreamState state_of(const pqxx::row& row) {
 
 }  // namespace
 
-void RunTotals::add(const WriteStats& stats, std::uint64_t quarantined_values) {
-    rows.inserted += stats.inserted;
-    rows.updated += stats.updated;
-    rows.unchanged += stats.unchanged;
-    rows.deleted += stats.deleted;
-    quarantined += quarantined_values;
-}
-
-bool RunTotals::did_something() const { return rows.inserted + rows.updated + rows.deleted + quarantined > 0; }
-
 std::string sql_time(std::optional<std::chrono::sys_seconds> instant) { return instant ? format_utc(*instant) : std::string{}; }
 
 void store_state(Session& session, pqxx::work& tx, const StateChange& change) {

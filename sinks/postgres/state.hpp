@@ -2,6 +2,7 @@
 
 #include "daemon/core/stream_state.hpp"
 #include "sinks/postgres/session.hpp"
+#include "sinks/common/run_totals.hpp"
 #include "sinks/sink.hpp"
 
 #include <chrono>
@@ -11,15 +12,6 @@
 #include <vector>
 
 namespace zohosyncd::postgres {
-
-/// What a run has done so far to a target; ends in sync_runs.
-struct RunTotals {
-    WriteStats rows;
-    std::uint64_t quarantined = 0;
-
-    void add(const WriteStats& stats, std::uint64_t quarantined_values);
-    [[nodiscard]] bool did_something() const;
-};
 
 /// One commit's change of a state row.
 struct StateChange {

@@ -1,0 +1,168 @@
+#include "sinks/sqlite/page_writer.hpp"
+
+#include "sinks/common/row_text.hpp"
+
+#include <charconv>
+
+namespace zohosyncd::sqlite {
+namespace {
+
+// A double holds any decimal of so many digits.
+constexpr int exact_digits = 15;
+
+// More refusals than this, and more than half of the rows: then the table is wrong, not the rows.
+constexpr std::size_t few = 20;
+
+int significant_digits(std::string_view number) {
+    int digits = 0;
+    bool leading = true;
+    for (const char c : number) {
+        if (c == 'e' || c == 'E') {
+            break;
+        }
+        if (c >= '0' && c <= '9') {
+            leading = leading && c == '0';
+            digits += leading ? 0 : 1;
+        }
+    }
+    return digits;
+}
+
+void bind_numeric(Statement& statement, int index, std::string_view value) {
+    const char* end = value.data() + value.size();
+    std::int64_t whole = 0;
+    double number = 0;
+    if (significant_digits(value) > exact_digits) {
+        statement.bind(index, value);
+    } else if (const auto read = std::from_chars(value.data(), end, whole); read.ec == std::errc{} && read.ptr == end) {
+        statement.bind(index, whole);
+    } else if (const auto real = std::from_chars(value.data(), end, number); real.ec == std::errc{} && real.ptr == end) {
+        statement.bind(index, number);
+    } else {
+        statement.bind(index, value);
+    }
+}
+
+std::string upsert_sql(const BoundTable& table, Destination destination, bool guarded) {
+    const bool is_stage = destination == Destination::stage;
+    std::string values;
+    for (std::size_t i = 1; i <= table.names.size(); ++i) {
+        values += "?" + std::to_string(i) + ", ";
+    }
+    const std::string extra = is_stage ? "_authoritative" : "_synced_at, _deleted_at";
+    const std::string extra_values = is_stage ? (guarded ? "0" : "1") : "?" + std::to_string(table.names.size() + 1) + ", NULL";
+    const std::string set = is_stage ? "_authoritative = excluded._authoritative" : "_synced_at = excluded._synced_at, _deleted_at = NULL";
+    const auto guard = guarded ? version_allows(table, "t.", "excluded.") : std::string("1");
+    const auto changed = is_stage ? std::string("1") : "(t._deleted_at IS NOT NULL OR " + differs(table, "t.", "excluded.") + ")";
+    return "INSERT INTO " + (is_stage ? table.stage : table.quoted) + " AS t (" + column_list(table, "") + ", " + extra + ") VALUES (" +
+           values + extra_values + ") ON CONFLICT (" + table.id() + ") DO UPDATE SET " + assignments(table) + set + " WHERE " + guard +
+           " AND " + changed;
+}
+
+struct Job {
+    Database& database;
+    const BoundTable& table;
+    Statement& statement;
+    const Batch& batch;
+    PageResult& result;
+};
+
+void write_row(const Job& job, std::uint32_t row) {
+    auto& statement = job.statement;
+    statement.bind(1, job.batch.ids()[row]);
+    for (std::size_t i = 1; i < job.table.names.size(); ++i) {
+        const auto& column = job.batch.column(i);
+        const int index = static_cast<int>(i) + 1;
+        if (column.is_null(row)) {
+            statement.bind_null(index);
+        } else {
+            bind_value(statement, index, job.table.schema.columns[i].type, column.value(row));
+        }
+    }
+    auto* database = job.database.handle();
+    // An insert sets it, an update leaves it: that tells one from the other.
+    sqlite3_set_last_insert_rowid(database, 0);
+    const auto before = sqlite3_total_changes64(database);
+    statement.step();
+    statement.reset();
+    if (sqlite3_total_changes64(database) == before) {
+        ++job.result.stats.unchanged;
+    } else if (sqlite3_last_insert_rowid(database) != 0) {
+        ++job.result.stats.inserted;
+    } else {
+        ++job.result.stats.updated;
+    }
+    job.result.written.push_back(job.batch.ids()[row]);
+}
+
+void write_batch(Database& database, const BoundTable& table, Destination destination, const Batch& batch, bool guarded, PageResult& result) {
+    const auto& reported = batch.quarantined();
+    result.quarantined.insert(result.quarantined.end(), reported.begin(), reported.end());
+    const auto rows = batch.rows_to_write();
+    if (rows.empty()) {
+        return;
+    }
+    auto& clock = database.prepare(std::string("SELECT ") + sql_now);
+    clock.step();
+    const auto now = clock.text(0);
+    clock.reset();
+    auto& statement = database.prepare(upsert_sql(table, destination, guarded));
+    if (destination == Destination::table) {
+        statement.bind(static_cast<int>(table.names.size()) + 1, now);
+    }
+    const Job job{database, table, statement, batch, result};
+    std::size_t refused = 0;
+    for (const auto row : rows) {
+        try {
+            write_row(job, row);
+        } catch (const DataError& error) {
+            if (++refused > few && refused * 2 > rows.size()) {
+                throw;
+            }
+            result.quarantined.push_back({batch.ids()[row], "record: " + error.sqlstate(), row_as_json(table.schema, batch, row)});
+        }
+    }
+}
+
+}  // namespace
+
+void bind_value(Statement& statement, int index, ColumnType type, std::string_view value) {
+    switch (type) {
+    case ColumnType::bigint: {
+        std::int64_t number = 0;
+        const char* end = value.data() + value.size();
+        const auto read = std::from_chars(value.data(), end, number);
+        if (read.ec == std::errc{} && read.ptr == end) {
+            statement.bind(index, number);
+        } else {
+            statement.bind(index, value);
+        }
+        return;
+    }
+    case ColumnType::numeric:
+        bind_numeric(statement, index, value);
+        return;
+    case ColumnType::boolean:
+        statement.bind(index, std::int64_t{value == "true" ? 1 : 0});
+        return;
+    case ColumnType::text:
+    case ColumnType::date:
+    case ColumnType::timestamptz:
+    case ColumnType::json:
+        statement.bind(index, value);
+        return;
+    }
+}
+
+PageResult write_page(Database& database, const BoundTable& table, Destination destination, const PageWrite& page) {
+    PageResult result;
+    if (page.listed != nullptr) {
+        write_batch(database, table, destination, *page.listed, true, result);
+    }
+    if (page.authoritative != nullptr) {
+        write_batch(database, table, destination, *page.authoritative, false, result);
+    }
+    return result;
+}
+
+}  // namespace zohosyncd::sqlite

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "sinks/sink.hpp"
+#include "sinks/sqlite/lease.hpp"
+
+namespace zohosyncd::sqlite {
+
+/// Makes the table what the stream needs and gives the stream its state row. Only reads when
+/// nothing is missing.
+PreparedStream
+prepare_stream(Database& database, Leases& leases, const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing);
+
+}  // namespace zohosyncd::sqlite

@@ -1,0 +1,47 @@
+#include "sinks/sqlite/quarantine.hpp"
+
+namespace zohosyncd::sqlite {
+
+void Quarantine::look(const std::string& target) {
+    const auto rows = database_.number("SELECT EXISTS (SELECT 1 FROM " + database_.state_table("quarantine") + " WHERE target = ?1)", target);
+    if (rows.value_or(0) != 0) {
+        populated_.insert(target);
+    } else {
+        populated_.erase(target);
+    }
+}
+
+void Quarantine::store(const std::string& target, const PageResult& page) {
+    const auto table = database_.state_table("quarantine");
+    std::set<std::int64_t> refused;
+    for (const auto& entry : page.quarantined) {
+        refused.insert(entry.id);
+    }
+    if (populated_.contains(target)) {
+        for (const auto id : page.written) {
+            if (!refused.contains(id)) {
+                database_.run("DELETE FROM " + table + " WHERE target = ?1 AND id = ?2", target, id);
+            }
+        }
+    }
+    for (const auto& entry : page.quarantined) {
+        database_.run("INSERT INTO " + table + " (target, id, reason, body) VALUES (?1, ?2, ?3, ?4)"
+                                               " ON CONFLICT (target, id, reason) DO UPDATE SET body = excluded.body, seen_at = " +
+                          sql_now,
+                      target,
+                      entry.id,
+                      entry.reason,
+                      entry.body);
+        populated_.insert(target);
+    }
+}
+
+void Quarantine::prune(const std::string& target) {
+    if (populated_.contains(target)) {
+        database_.run("DELETE FROM " + database_.state_table("quarantine") +
+                          " WHERE target = ?1 AND seen_at < strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-30 days')",
+                      target);
+    }
+}
+
+}  // namespace zohosyncd::sqlite

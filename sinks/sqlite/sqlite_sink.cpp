@@ -1,0 +1,254 @@
+#include "sinks/sqlite/sqlite_sink.hpp"
+
+#include "daemon/core/time.hpp"
+#include "sinks/sqlite/database.hpp"
+#include "sinks/sqlite/lease.hpp"
+#include "sinks/sqlite/migrate.hpp"
+#include "sinks/sqlite/page_writer.hpp"
+#include "sinks/sqlite/prepare.hpp"
+#include "sinks/sqlite/quarantine.hpp"
+#include "sinks/sqlite/stage.hpp"
+#include "sinks/sqlite/state.hpp"
+#include "sinks/sqlite/tables.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace zohosyncd {
+namespace sqlite {
+namespace {
+
+class SqliteSink final : public Sink {
+public:
+    explicit SqliteSink(SqliteOptions options) : database_(std::move(options)) {}
+
+    int migrate() override { return sqlite::migrate(database_); }
+
+    void write_under_lease(const std::string& connection, std::int64_t epoch) override { leases_.write_under(connection, epoch); }
+
+    Lease try_acquire_lease(const std::string& connection, const std::string& holder) override {
+        return leases_.try_acquire(connection, holder);
+    }
+
+    void heartbeat(const std::string& connection, std::int64_t epoch) override { leases_.heartbeat(connection, epoch); }
+
+    void release_lease(const std::string& connection, std::int64_t epoch) override { leases_.release(connection, epoch); }
+
+    PreparedStream prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) override;
+
+    std::vector<StreamState> states(const std::string& connection) override {
+        return database_.read([&] { return load_states(database_, connection); });
+    }
+
+    std::optional<StreamState> state(const StreamKey& key) override {
+        return database_.read([&] { return load_state(database_, key); });
+    }
+
+    WriteStats
+    write(const StreamKey& key, const StreamSchema& schema, const PageWrite& page, const Checkpoint& checkpoint) override;
+    std::vector<Deletion> soft_deleted(const StreamSchema& schema, std::chrono::sys_seconds since, std::size_t limit) override;
+    WriteStats write_deletions(const StreamKey& key,
+                               const StreamSchema& schema,
+                               std::span<const Deletion> deletions,
+                               DeletePolicy policy,
+                               const Checkpoint& checkpoint) override;
+    void begin_stage(const StreamKey& key, const StreamSchema& schema) override;
+    void write_stage(const StreamKey& key, const StreamSchema& schema, const PageWrite& page, const Checkpoint& checkpoint) override;
+    WriteStats merge_stage(const StreamKey& key,
+                           const StreamSchema& schema,
+                           DeletePolicy policy,
+                           std::chrono::sys_seconds walked_at,
+                           const Checkpoint& checkpoint) override;
+    void record_failure(const StreamKey& key, StreamStatus status, const std::string& error) override;
+    int reset(const std::string& connection, const std::string& stream) override;
+    std::uint64_t count_rows(const TableName& table) override;
+    std::uint64_t spend_credits(const std::string& connection, std::uint64_t credits) override;
+
+private:
+    const BoundTable& bound(const StreamSchema& schema);
+    /// Runs `work`, which returns a PageResult, and stores what it did, in one transaction under the lease.
+    template <class Work> WriteStats commit(const StreamKey& key, const Checkpoint& checkpoint, bool counts, Work work);
+
+    Database database_;
+    Leases leases_{database_};
+    Quarantine quarantine_{database_};
+    std::map<std::string, BoundTable> tables_;
+    std::map<std::string, RunTotals> totals_;  ///< Of runs that are not finished.
+};
+
+const BoundTable& SqliteSink::bound(const StreamSchema& schema) {
+    const auto found = tables_.find(schema.target.text());
+    if (found != tables_.end()) {
+        const auto& columns = found->second.schema.columns;
+        const auto same_column = [](const Column& a, const Column& b) {
+            return a.name == b.name && a.type == b.type && a.counts_as_change == b.counts_as_change;
+        };
+        if (std::equal(columns.begin(), columns.end(), schema.columns.begin(), schema.columns.end(), same_column) &&
+            found->second.schema.version_column == schema.version_column) {
+            return found->second;
+        }
+    }
+    return tables_.insert_or_assign(schema.target.text(), bind_table(database_, schema)).first->second;
+}
+
+PreparedStream SqliteSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) {
+    auto prepared = prepare_stream(database_, leases_, key, wanted, casing);
+    tables_.erase(key.target.text());
+    totals_.erase(key.target.text());
+    quarantine_.look(key.target.text());
+    return prepared;
+}
+
+template <class Work>
+WriteStats SqliteSink::commit(const StreamKey& key, const Checkpoint& checkpoint, bool counts, Work work) {
+    const auto target = key.target.text();
+    auto totals = totals_[target];
+    const auto result = database_.write([&] {
+        leases_.check();
+        PageResult page = work();
+        quarantine_.store(target, page);
+        // Rows in a stage are not in the target yet.
+        const WriteStats stats = counts ? page.stats : WriteStats{};
+        totals.add(stats, page.quarantined.size());
+        const StateChange change{key, checkpoint, stats};
+        store_state(database_, change);
+        if (checkpoint.finished) {
+            if (totals.did_something()) {
+                record_run(database_, change, totals);
+            }
+            quarantine_.prune(target);
+        }
+        return page;
+    });
+    totals_[target] = checkpoint.finished ? RunTotals{} : totals;
+    return result.stats;
+}
+
+WriteStats SqliteSink::write(const StreamKey& key, const StreamSchema& schema, const PageWrite& page, const Checkpoint& checkpoint) {
+    return commit(key, checkpoint, true, [&] { return write_page(database_, bound(schema), Destination::table, page); });
+}
+
+std::vector<Deletion> SqliteSink::soft_deleted(const StreamSchema& schema, std::chrono::sys_seconds since, std::size_t limit) {
+    const auto& table = bound(schema);
+    return database_.read([&] {
+        auto& rows = database_.prepare("SELECT " + table.id() + ", _deleted_at FROM " + table.quoted +
+                                           " WHERE _deleted_at >= ?1 ORDER BY _deleted_at, " + table.id() + " LIMIT ?2",
+                                       format_utc(since),
+                                       std::uint64_t{limit});
+        std::vector<Deletion> deletions;
+        while (rows.step()) {
+            if (const auto time = parse_zoho_time(rows.text(1))) {
+                deletions.push_back({rows.integer(0), *time});
+            }
+        }
+        rows.reset();
+        return deletions;
+    });
+}
+
+WriteStats SqliteSink::write_deletions(const StreamKey& key,
+                                       const StreamSchema& schema,
+                                       std::span<const Deletion> deletions,
+                                       DeletePolicy policy,
+                                       const Checkpoint& checkpoint) {
+    std::map<std::int64_t, std::chrono::sys_seconds> latest;
+    for (const auto& deletion : deletions) {
+        auto& time = latest.try_emplace(deletion.id, deletion.deleted_time).first->second;
+        time = std::max(time, deletion.deleted_time);
+    }
+    return commit(key, checkpoint, true, [&] {
+        const auto& table = bound(schema);
+        const auto where = " WHERE " + table.id() + " = ?1";
+        PageResult page;
+        for (const auto& [id, time] : latest) {
+            if (policy == DeletePolicy::none) {
+                break;
+            }
+            if (policy == DeletePolicy::hard) {
+                page.stats.deleted += database_.run("DELETE FROM " + table.quoted + where, id);
+                continue;
+            }
+            const bool was_live = database_.number("SELECT _deleted_at IS NULL FROM " + table.quoted + where, id) == 1;
+            const auto marked = database_.run("UPDATE " + table.quoted + " SET _deleted_at = ?2, _synced_at = " + sql_now + where +
+                                                  " AND _deleted_at IS NOT ?2",
+                                              id,
+                                              format_utc(time));
+            page.stats.deleted += was_live ? marked : 0;
+        }
+        return page;
+    });
+}
+
+void SqliteSink::begin_stage(const StreamKey&, const StreamSchema& schema) {
+    database_.write([&] {
+        leases_.check();
+        create_stage(database_, bound(schema));
+        return true;
+    });
+}
+
+void SqliteSink::write_stage(const StreamKey& key, const StreamSchema& schema, const PageWrite& page, const Checkpoint& checkpoint) {
+    commit(key, checkpoint, false, [&] { return write_page(database_, bound(schema), Destination::stage, page); });
+}
+
+WriteStats SqliteSink::merge_stage(const StreamKey& key,
+                                   const StreamSchema& schema,
+                                   DeletePolicy policy,
+                                   std::chrono::sys_seconds walked_at,
+                                   const Checkpoint& checkpoint) {
+    return commit(key, checkpoint, true, [&] {
+        PageResult page;
+        page.stats = sqlite::merge_stage(database_, bound(schema), {policy, walked_at, checkpoint.anchor});
+        return page;
+    });
+}
+
+void SqliteSink::record_failure(const StreamKey& key, StreamStatus status, const std::string& error) {
+    database_.write([&] {
+        leases_.check();
+        store_failure(database_, key, status, error);
+        return true;
+    });
+}
+
+int SqliteSink::reset(const std::string& connection, const std::string& stream) {
+    return database_.write([&] { return forget_marks(database_, connection, stream); });
+}
+
+std::uint64_t SqliteSink::count_rows(const TableName& table) {
+    const auto rows = database_.number("SELECT count(*) FROM " + quote_identifier(table.table) + " WHERE _deleted_at IS NULL");
+    return static_cast<std::uint64_t>(rows.value_or(0));
+}
+
+std::uint64_t SqliteSink::spend_credits(const std::string& connection, std::uint64_t credits) {
+    const auto table = database_.state_table("credits");
+    const auto sum = [&] {
+        return static_cast<std::uint64_t>(
+            database_
+                .number("SELECT coalesce(sum(credits), 0) FROM " + table + " WHERE connection = ?1 AND minute > strftime('%s', 'now') / 60 - 1440",
+                        connection)
+                .value_or(0));
+    };
+    if (credits == 0) {
+        return database_.read(sum);
+    }
+    return database_.write([&] {
+        database_.run("INSERT INTO " + table +
+                          " AS c (connection, minute, credits) VALUES (?1, strftime('%s', 'now') / 60, ?2)"
+                          " ON CONFLICT (connection, minute) DO UPDATE SET credits = c.credits + excluded.credits",
+                      connection,
+                      credits);
+        database_.run("DELETE FROM " + table + " WHERE connection = ?1 AND minute < strftime('%s', 'now') / 60 - 1500", connection);
+        return sum();
+    });
+}
+
+}  // namespace
+}  // namespace sqlite
+
+std::unique_ptr<Sink> make_sqlite_sink(SqliteOptions options) {
+    return std::make_unique<sqlite::SqliteSink>(std::move(options));
+}
+
+}  // namespace zohosyncd

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "daemon/core/stream_state.hpp"
+#include "sinks/common/run_totals.hpp"
+#include "sinks/sink.hpp"
+#include "sinks/sqlite/database.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace zohosyncd::sqlite {
+
+/// One commit's change of a state row.
+struct StateChange {
+    const StreamKey& key;
+    const Checkpoint& checkpoint;
+    const WriteStats& stats;
+};
+
+/// Stores marks and totals; of a run that a reset has overtaken, only the latter. Throws
+/// SyncError{sink_refused} when the row is gone or the table is another than the one it is about.
+void store_state(Database& database, const StateChange& change);
+
+/// Adds a row to sync_runs and forgets old ones.
+void record_run(Database& database, const StateChange& change, const RunTotals& totals);
+
+std::vector<StreamState> load_states(Database& database, const std::string& connection);
+std::optional<StreamState> load_state(Database& database, const StreamKey& key);
+
+void store_failure(Database& database, const StreamKey& key, StreamStatus status, const std::string& error);
+
+/// Forgets marks and scan and raises the generation; returns how many rows there were.
+int forget_marks(Database& database, const std::string& connection, const std::string& stream);
+
+}  // namespace zohosyncd::sqlite

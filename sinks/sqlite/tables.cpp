@@ -1,0 +1,122 @@
+#include "sinks/sqlite/tables.hpp"
+
+#include "daemon/core/identifiers.hpp"
+
+#include <algorithm>
+
+namespace zohosyncd::sqlite {
+
+const Attribute* Relation::find(const std::string& name) const {
+    const auto found = std::find_if(attributes.begin(), attributes.end(), [&](const Attribute& attribute) {
+        return attribute.name == name;
+    });
+    return found == attributes.end() ? nullptr : &*found;
+}
+
+bool Relation::is_unique(const std::string& name) const {
+    return std::find(unique_columns.begin(), unique_columns.end(), name) != unique_columns.end();
+}
+
+std::optional<Relation> find_relation(Database& database, const std::string& table) {
+    auto& head = database.prepare("SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE", table);
+    if (!head.step()) {
+        head.reset();
+        return std::nullopt;
+    }
+    Relation relation;
+    relation.is_table = head.text(1) == "table";
+    head.reset();
+    int key_columns = 0;
+    std::string key;
+    auto& columns = database.prepare("SELECT name, type, \"notnull\" AND dflt_value IS NULL AND pk = 0, pk FROM pragma_table_xinfo(?1)"
+                                     " WHERE hidden = 0 ORDER BY cid",
+                                     table);
+    while (columns.step()) {
+        relation.attributes.push_back({columns.text(0), columns.text(1), columns.integer(2) != 0});
+        if (columns.integer(3) > 0) {
+            ++key_columns;
+            key = columns.text(0);
+        }
+    }
+    columns.reset();
+    if (key_columns == 1) {
+        relation.unique_columns.push_back(key);
+    }
+    auto& unique = database.prepare("SELECT min(i.name) FROM pragma_index_list(?1) l, pragma_index_info(l.name) i"
+                                    " WHERE l.\"unique\" AND NOT l.partial GROUP BY l.name HAVING count(*) = 1",
+                                    table);
+    while (unique.step()) {
+        relation.unique_columns.push_back(unique.text(0));
+    }
+    unique.reset();
+    auto& mark = database.prepare("SELECT name FROM pragma_index_list(?1) WHERE name LIKE ?2", table, database.options().state_prefix + "_mark_%");
+    if (mark.step()) {
+        relation.mark = mark.text(0);
+    }
+    mark.reset();
+    return relation;
+}
+
+std::string stage_of(const Database& database, const TableName& target) {
+    return database.options().state_prefix + "_stage_" + sha256_hex(target.text()).substr(0, 16);
+}
+
+BoundTable bind_table(Database& database, const StreamSchema& schema) {
+    const auto relation = find_relation(database, schema.target.table);
+    if (!relation) {
+        throw SyncError(ErrorKind::sink_refused,
+                        database.options().path + ": table " + schema.target.table + " does not exist; was it dropped?");
+    }
+    BoundTable table;
+    table.schema = schema;
+    table.target = schema.target.text();
+    table.quoted = quote_identifier(schema.target.table);
+    table.stage = quote_identifier(stage_of(database, schema.target));
+    for (const auto& column : schema.columns) {
+        const auto* attribute = relation->find(column.name);
+        if (attribute == nullptr) {
+            throw SyncError(ErrorKind::schema_conflict,
+                            database.options().path + ": table " + schema.target.table + " has no column " + column.name +
+                                "; was it dropped or renamed?");
+        }
+        table.names.push_back(quote_identifier(column.name));
+        table.declared.push_back(attribute->declared);
+    }
+    return table;
+}
+
+std::string column_list(const BoundTable& table, const std::string& prefix) {
+    std::string out;
+    for (const auto& name : table.names) {
+        out += (out.empty() ? "" : ", ") + prefix + name;
+    }
+    return out;
+}
+
+std::string differs(const BoundTable& table, const std::string& left, const std::string& right) {
+    std::string out = "(0";
+    for (std::size_t i = 1; i < table.names.size(); ++i) {
+        if (table.schema.columns[i].counts_as_change) {
+            out += " OR " + left + table.names[i] + " IS NOT " + right + table.names[i];
+        }
+    }
+    return out + ")";
+}
+
+std::string version_allows(const BoundTable& table, const std::string& old_row, const std::string& new_row) {
+    if (!table.schema.version_column) {
+        return "1";
+    }
+    const auto& name = table.names[*table.schema.version_column];
+    return "(" + old_row + name + " <= " + new_row + name + " OR " + old_row + name + " IS NULL OR " + new_row + name + " IS NULL)";
+}
+
+std::string assignments(const BoundTable& table) {
+    std::string out;
+    for (std::size_t i = 1; i < table.names.size(); ++i) {
+        out += table.names[i] + " = excluded." + table.names[i] + ", ";
+    }
+    return out;
+}
+
+}  // namespace zohosyncd::sqlite

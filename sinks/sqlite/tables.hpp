@@ -1,0 +1,56 @@
+#pragma once
+
+#include "daemon/core/schema.hpp"
+#include "sinks/sqlite/database.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace zohosyncd::sqlite {
+
+struct Attribute {
+    std::string name;
+    std::string declared;
+    bool needs_value = false;
+};
+
+/// A table as the file knows it.
+struct Relation {
+    bool is_table = true;
+    std::vector<Attribute> attributes;
+    std::vector<std::string> unique_columns;  ///< Alone under a unique index, or the primary key.
+    std::string mark;  ///< Name of our mark index; empty for none.
+
+    [[nodiscard]] const Attribute* find(const std::string& name) const;
+    [[nodiscard]] bool is_unique(const std::string& name) const;
+};
+
+std::optional<Relation> find_relation(Database& database, const std::string& table);
+
+/// A stream's table as statements need it.
+struct BoundTable {
+    StreamSchema schema;
+    std::string target;  ///< "schema.table", the key in the state tables.
+    std::string quoted;
+    std::string stage;   ///< Quoted.
+    std::vector<std::string> names;     ///< Quoted.
+    std::vector<std::string> declared;  ///< Types, for the stage.
+
+    [[nodiscard]] const std::string& id() const { return names.front(); }
+};
+
+/// Throws SyncError{sink_refused} when the table is gone, {schema_conflict} when a column is.
+BoundTable bind_table(Database& database, const StreamSchema& schema);
+
+std::string stage_of(const Database& database, const TableName& target);
+
+std::string column_list(const BoundTable& table, const std::string& prefix);
+/// True for rows that differ where a change counts.
+std::string differs(const BoundTable& table, const std::string& left, const std::string& right);
+/// True when the version of `new_row` may replace that of `old_row`; "1" without versions.
+std::string version_allows(const BoundTable& table, const std::string& old_row, const std::string& new_row);
+/// "a = excluded.a, …, " over all columns but the id.
+std::string assignments(const BoundTable& table);
+
+}  // namespace zohosyncd::sqlite
