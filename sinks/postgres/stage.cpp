@@ -14,9 +14,9 @@ std::string is_missing(const BoundTable& table) {
                       table.id() + ")";
     if (table.version) {
         const auto version = "t." + table.columns[*table.version].quoted;
-        sql += " AND ($2 = '' OR " + version + " IS NULL OR " + version + " >= nullif($2, '')::timestamptz)";
+        sql += " AND ($2::text = '' OR " + version + " IS NULL OR " + version + " >= nullif($2::text, '')::timestamptz)";
     } else {
-        sql += " AND $2 IS NOT NULL";
+        sql += " AND $2::text IS NOT NULL";
     }
     // An adopted table may keep its ids as text, among them some that were never Zoho's.
     if (table.columns.front().type != "bigint") {
