@@ -78,8 +78,18 @@ std::string without_trailing_slash(std::string url) {
 }
 
 bool is_loopback(const std::string& url) {
-    return url.starts_with("http://127.") || url.starts_with("http://localhost") ||
-           url.starts_with("http://[::1]");
+    constexpr std::string_view scheme = "http://";
+    if (!url.starts_with(scheme)) {
+        return false;
+    }
+    const std::string_view rest = std::string_view(url).substr(scheme.size());
+    if (rest.starts_with("[::1]")) {
+        return true;
+    }
+    const auto host = rest.substr(0, rest.find_first_of(":/"));
+    // Only digits and dots: 127.example.com is somebody else's name.
+    return host == "localhost" ||
+           (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos);
 }
 
 constexpr std::array<std::pair<const char*, const char*>, 10> data_centers{{
