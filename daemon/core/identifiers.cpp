@@ -112,6 +112,11 @@ std::string hashed_name(const std::string& plain, const std::string& api_name, u
     return plain.substr(0, end) + '_' + sha256_hex(hashed).substr(0, hash_digits);
 }
 
+/// Users and modules carry keys such as `$current_shift`: the sign is no part of the name (contract §6).
+std::string_view without_dollar(std::string_view api_name) {
+    return api_name.starts_with('$') ? api_name.substr(1) : api_name;
+}
+
 bool is_reserved(const std::string& folded) {
     return std::find(reserved_names.begin(), reserved_names.end(), folded) != reserved_names.end();
 }
@@ -184,7 +189,7 @@ assign_column_names(std::span<const std::string> api_names,
         if (names.contains(api_name)) {
             continue;
         }
-        auto plain = apply_casing(api_name, casing);
+        auto plain = apply_casing(without_dollar(api_name), casing);
         const auto folded = to_lower(plain);
         if (plain.empty() || plain.size() > longest_name || is_reserved(folded) ||
             !taken.insert(folded).second) {
