@@ -39,7 +39,8 @@ Scan::Scan(const ScanProgress& progress, std::optional<bool> inclusive)
     : progress_(progress), inclusive_(inclusive) {}
 
 Scan::Instant Scan::header_for(Instant second) const {
-    return inclusive_.value_or(false) ? second : second - one_second;
+    // Nothing is as old as 1970, and a time before it may be refused.
+    return inclusive_.value_or(false) || second <= Instant{} ? second : second - one_second;
 }
 
 PageRequest Scan::next() const {
