@@ -1,0 +1,131 @@
+#include "daemon/zoho/metadata.hpp"
+
+#include "daemon/core/errors.hpp"
+#include "tests/fakes/zoho_client.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace zohosyncd {
+namespace {
+
+using namespace std::chrono_literals;
+using fakes::ZohoClient;
+
+const std::string two_fields =
+    R"({"fields":[{"api_name":"Last_Name","data_type":"text","json_type":"string","id":"1","field_label":"Last",)"
+    R"("display_label":"Last Name","virtual_field":false,"formula":{},"rollup_summary":{},"ui_type":1},)"
+    R"({"api_name":"Sum","data_type":"formula","json_type":"double","id":"2","field_label":"Sum",)"
+    R"("formula":{"return_type":"currency"},"virtual_field":true,"ui_type":250},)"
+    R"({"data_type":"text"},5,null,)"
+    R"({"api_name":"Roll","data_type":"rollup_summary","json_type":null,"rollup_summary":{"return_type":"integer"}}]})";
+
+TEST_CASE("fields are read with all that shapes their columns") {
+    const auto fields = parse_fields(two_fields);
+
+    REQUIRE(fields.size() == 3);
+    CHECK(fields[0].api_name == "Last_Name");
+    CHECK(fields[0].label == "Last Name");
+    CHECK(fields[0].id == "1");
+    CHECK(fields[0].json_type == "string");
+    CHECK(fields[0].return_type.empty());
+    CHECK_FALSE(fields[0].is_rich_text);
+    CHECK_FALSE(fields[0].is_virtual);
+    CHECK(fields[1].label == "Sum");
+    CHECK(fields[1].return_type == "currency");
+    CHECK(fields[1].is_rich_text);
+    CHECK(fields[1].is_virtual);
+    CHECK(fields[2].json_type.empty());
+    CHECK(fields[2].return_type == "integer");
+}
+
+TEST_CASE("metadata without its list is a bad response") {
+    for (const std::string body : {"{}", "[]", R"({"fields":{}})", R"({"code":"X"})", ""}) {
+        CAPTURE(body);
+        CHECK_THROWS_AS((void)parse_fields(body), SyncError);
+        CHECK_THROWS_AS((void)parse_modules(body), SyncError);
+    }
+}
+
+TEST_CASE("a module without fields is denied") {
+    ZohoClient zoho;
+    zoho.script.reply(204, "");
+    auto kind = ErrorKind::internal;
+
+    try {
+        (void)read_fields(zoho.api, "Visits", {});
+    } catch (const SyncError& error) {
+        kind = error.kind();
+    }
+
+    CHECK(kind == ErrorKind::denied);
+    CHECK(zoho.script.requests()[0].url == "https://www.zohoapis.com/crm/v6/settings/fields?module=Visits");
+}
+
+TEST_CASE("field lists are asked for again only when they are old") {
+    ZohoClient zoho;
+    FieldCatalog catalog(zoho.clock, 3600s);
+    zoho.script.reply(200, two_fields);
+    zoho.script.reply(200, two_fields);
+    zoho.script.reply(200, two_fields);
+
+    CHECK(catalog.get(zoho.api, "Leads", {})->size() == 3);
+    zoho.clock.advance(3599s);
+    (void)catalog.get(zoho.api, "Leads", {});
+    CHECK(zoho.script.requests().size() == 1);
+    (void)catalog.get(zoho.api, "Deals", {});
+    CHECK(zoho.script.requests().size() == 2);
+    zoho.clock.advance(1s);
+    (void)catalog.get(zoho.api, "Leads", {});
+    CHECK(zoho.script.requests().size() == 3);
+}
+
+TEST_CASE("modules are listed with what decides whether they can be read") {
+    const auto modules = parse_modules(
+        R"({"modules":[{"api_name":"Leads","plural_label":"Leads","generated_type":"default","api_supported":true,)"
+        R"("viewable":true},{"plural_label":"no name"},{"api_name":"Notes","api_supported":true,"viewable":null}]})");
+
+    REQUIRE(modules.size() == 2);
+    CHECK(modules[0].api_name == "Leads");
+    CHECK(modules[0].label == "Leads");
+    CHECK(modules[0].is_api_supported);
+    CHECK(modules[0].is_viewable);
+    CHECK_FALSE(modules[1].is_viewable);
+}
+
+TEST_CASE("the organisation is known by its zgid") {
+    ZohoClient zoho;
+    zoho.script.reply(200,
+                      R"({"org":[{"id":"5725767000000020005","zgid":"808232144",)"
+                      R"("license_details":{"paid_type":"enterprise","users_license_purchased":10}}]})");
+
+    const auto organisation = read_organisation(zoho.api, {});
+
+    CHECK(organisation.id == "808232144");
+    CHECK(organisation.edition == "enterprise");
+    CHECK(organisation.licences == 10);
+    CHECK(daily_credits(organisation) == 60'000);
+}
+
+TEST_CASE("credits per day follow the edition and the licences") {
+    struct Case {
+        std::string edition;
+        std::uint64_t licences;
+        std::uint64_t want;
+    };
+
+    const Case cases[] = {{"free", 3, 5'000},           {"standard", 10, 52'500},          {"standard", 1'000, 100'000},
+                          {"professional", 100, 100'000}, {"enterprise", 100'000, 5'000'000}, {"ultimate", 10, 70'000},
+                          {"", 10, 5'000},              {"new edition", 10, 5'000}};
+    for (const auto& c : cases) {
+        CAPTURE(c.edition);
+        ZohoOrganisation organisation;
+        organisation.edition = c.edition;
+        organisation.licences = c.licences;
+        CHECK(daily_credits(organisation) == c.want);
+    }
+}
+
+}  // namespace
+}  // namespace zohosyncd
