@@ -49,7 +49,7 @@ ExitCode with_config(const CommandLine& command, Clock& clock, const std::stop_t
     case Verb::discover:
         return discover_verb(config.source, config.daemon, &config, command.as_json, clock, stop);
     case Verb::status:
-        return status_verb(config, command.as_json, clock);
+        return status_verb(config, command.as_json, command.counts_rows, clock);
     case Verb::reset:
         return reset_verb(config, command.names);
     case Verb::migrate:

@@ -69,8 +69,9 @@ void describe(CLI::App& app, RawOptions& raw) {
     add_selection(*add_verb(app, raw, Verb::sync, "sync", "One pass over the streams, then exit"), raw);
     add_verb(app, raw, Verb::discover, "discover", "Lists every endpoint and module of the organisation")
         ->add_flag("--json", raw.command.as_json, "As JSON");
-    add_verb(app, raw, Verb::status, "status", "Shows per stream how fresh the target is")
-        ->add_flag("--json", raw.command.as_json, "As JSON");
+    CLI::App* status = add_verb(app, raw, Verb::status, "status", "Shows per stream how fresh the target is");
+    status->add_flag("--json", raw.command.as_json, "As JSON");
+    status->add_flag("--rows", raw.command.counts_rows, "Also counts the live rows (reads the whole tables)");
     add_verb(app, raw, Verb::reset, "reset", "Forgets the marks of streams: the next run reads from the anchor")
         ->add_option("STREAM", raw.command.names, "Streams to reset")
         ->required();

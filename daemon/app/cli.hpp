@@ -17,6 +17,7 @@ struct CommandLine {
     ConfigOverrides overrides;
     std::vector<std::string> names;  ///< Streams of reset; the connection of conns.
     bool as_json = false;
+    bool counts_rows = false;
     std::optional<log::Level> log_level;
     log::Format log_format = log::Format::text;
 };

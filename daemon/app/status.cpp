@@ -4,12 +4,16 @@
 
 #include <fmt/format.h>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace zohosyncd {
 namespace {
 
 using Time = std::optional<std::chrono::sys_seconds>;
+
+/// Live rows by table; empty when nobody asked for them.
+using RowCounts = std::map<std::string, std::uint64_t>;
 
 nlohmann::json json_of(const Time& time) {
     return time ? nlohmann::json(format_utc(*time)) : nlohmann::json();
@@ -20,10 +24,16 @@ std::optional<std::int64_t> freshness(const StreamState& state, std::chrono::sys
     return state.consistent_as_of ? std::optional((now - *state.consistent_as_of).count()) : std::nullopt;
 }
 
-void print_json(const std::vector<StreamState>& states, std::chrono::sys_seconds now) {
+std::optional<std::uint64_t> rows_of(const StreamState& state, const RowCounts& counts) {
+    const auto found = counts.find(state.key.target.text());
+    return found == counts.end() ? std::nullopt : std::optional(found->second);
+}
+
+void print_json(const std::vector<StreamState>& states, const RowCounts& counts, std::chrono::sys_seconds now) {
     nlohmann::json list = nlohmann::json::array();
     for (const auto& state : states) {
         const auto fresh = freshness(state, now);
+        const auto rows = rows_of(state, counts);
         list.push_back({{"connection", state.key.connection},
                         {"stream", state.key.stream},
                         {"target", state.key.target.text()},
@@ -35,6 +45,7 @@ void print_json(const std::vector<StreamState>& states, std::chrono::sys_seconds
                         {"consistent_as_of", json_of(state.consistent_as_of)},
                         {"last_attempt_at", json_of(state.last_attempt_at)},
                         {"last_success_at", json_of(state.last_success_at)},
+                        {"rows", rows ? nlohmann::json(*rows) : nlohmann::json()},
                         {"rows_upserted", state.rows_upserted},
                         {"rows_unchanged", state.rows_unchanged},
                         {"rows_deleted", state.rows_deleted},
@@ -45,14 +56,14 @@ void print_json(const std::vector<StreamState>& states, std::chrono::sys_seconds
     std::cout << list.dump(2) << "\n";
 }
 
-void print_table(const std::vector<StreamState>& states, std::chrono::sys_seconds now) {
+void print_table(const std::vector<StreamState>& states, const RowCounts& counts, std::chrono::sys_seconds now) {
     std::cout << fmt::format("{:<16} {:<28} {:<8} {:>10} {:<21} {:>12} {}\n",
                              "stream",
                              "target",
                              "status",
                              "fresh",
                              "high-water mark",
-                             "upserted",
+                             counts.empty() ? "upserted" : "rows",
                              "last error");
     for (const auto& state : states) {
         const auto fresh = freshness(state, now);
@@ -62,24 +73,30 @@ void print_table(const std::vector<StreamState>& states, std::chrono::sys_second
                                  to_string(state.status),
                                  fresh ? format_duration(std::chrono::seconds(*fresh)) : "never",
                                  state.high_water_mark ? format_utc(*state.high_water_mark) : "none",
-                                 state.rows_upserted,
+                                 rows_of(state, counts).value_or(state.rows_upserted),
                                  state.last_error);
     }
 }
 
 }  // namespace
 
-ExitCode status_verb(const Config& config, bool as_json, Clock& clock) {
+ExitCode status_verb(const Config& config, bool as_json, bool counts_rows, Clock& clock) {
     const auto sink = make_sink(config.target, config.daemon.state_schema);
     const auto states = sink->states(config.source.name);
     const auto now = std::chrono::floor<std::chrono::seconds>(clock.wall_now());
+    RowCounts counts;
+    for (const auto& state : states) {
+        if (counts_rows) {
+            counts[state.key.target.text()] = sink->count_rows(state.key.target);
+        }
+    }
     if (as_json) {
-        print_json(states, now);
+        print_json(states, counts, now);
     } else if (states.empty()) {
         std::cout << "no stream of " << config.source.name << " has been synced into "
                   << config.target.described << " yet; run `zohosyncd sync`\n";
     } else {
-        print_table(states, now);
+        print_table(states, counts, now);
     }
     return ExitCode::ok;
 }

@@ -19,7 +19,7 @@ ExitCode discover_verb(const ZohoConnection& source,
                        bool as_json,
                        Clock& clock,
                        const std::stop_token& stop);
-ExitCode status_verb(const Config& config, bool as_json, Clock& clock);
+ExitCode status_verb(const Config& config, bool as_json, bool counts_rows, Clock& clock);
 ExitCode reset_verb(const Config& config, const std::vector<std::string>& streams);
 ExitCode migrate_verb(const Config& config);
 ExitCode conns_list_verb(const std::vector<ConnectionInfo>& connections);
