@@ -6,15 +6,16 @@
 #include "daemon/runtime/log.hpp"
 #include "daemon/runtime/stop_signals.hpp"
 
+#include <strings.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <future>
 #include <iostream>
-#include <strings.h>
 #include <thread>
-#include <unistd.h>
 
 namespace {
 
@@ -23,7 +24,8 @@ using namespace zohosyncd;
 // Contract §8.9: what still hangs this long after a stop is abandoned; the last commit counts.
 constexpr std::chrono::seconds patience_after_stop{4};
 
-/// Prints what is wrong with the configuration and returns the exit code, 0 when only warnings were found.
+/// Prints what is wrong with the configuration and returns the exit code, 0 when only warnings were
+/// found.
 ExitCode report(const Problems& problems) {
     for (const auto& problem : problems.all()) {
         const bool is_warning = problem.level == Problem::Level::warning;
@@ -114,7 +116,8 @@ ExitCode conns(const CommandLine& command, Clock& clock, const std::stop_token& 
         return conns_test_verb(source, target, default_daemon(), clock, stop);
     }
     if (!source) {
-        std::cerr << "error: conns discover: " << name << " is a database; name a Zoho connection\n";
+        std::cerr << "error: conns discover: " << name
+                  << " is a database; name a Zoho connection\n";
         return ExitCode::bad_usage;
     }
     return discover_verb(*source, default_daemon(), nullptr, command.as_json, clock, stop);
@@ -124,12 +127,13 @@ ExitCode conns(const CommandLine& command, Clock& clock, const std::stop_token& 
 ExitCode work(const CommandLine& command, const std::stop_token& stop) {
     try {
         SystemClock clock;
-        const bool is_conns = command.verb == Verb::conns_list || command.verb == Verb::conns_test ||
+        const bool is_conns = command.verb == Verb::conns_list ||
+                              command.verb == Verb::conns_test ||
                               command.verb == Verb::conns_discover;
         return is_conns ? conns(command, clock, stop) : with_config(command, clock, stop);
     } catch (const SyncError& error) {
         if (error.kind() == ErrorKind::stopped) {
-            return ExitCode::terminated;  // main knows which signal it was.
+            return ExitCode::terminated; // main knows which signal it was.
         }
         std::cerr << "error: " << error.what() << "\n";
         return exit_code_for(error.kind());
@@ -146,7 +150,8 @@ ExitCode code_after_stop(const CommandLine& command, int signal) {
     return signal == SIGINT ? ExitCode::interrupted : ExitCode::terminated;
 }
 
-/// Waits for a signal or the end of the work, whichever comes first. Returns the stop signal, 0 without one.
+/// Waits for a signal or the end of the work, whichever comes first. Returns the stop signal, 0
+/// without one.
 int wait_for_end(const StopSignals& signals, const std::future<ExitCode>& result) {
     while (true) {
         const int signal = signals.wait();
@@ -164,7 +169,7 @@ int wait_for_end(const StopSignals& signals, const std::future<ExitCode>& result
     }
 }
 
-}  // namespace
+} // namespace
 
 int main(int argc, char** argv) {
     const auto parsed = parse_command_line(argc, argv);

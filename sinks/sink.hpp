@@ -42,16 +42,16 @@ struct PageWrite {
 /// The right to write, held by one process per (connection, state schema).
 struct Lease {
     bool acquired = false;
-    std::int64_t epoch = 0;      ///< Raised with each new holder; checked in every transaction.
-    std::string holder;          ///< Who holds it now, for people: "host pid 42 since 2026-…".
+    std::int64_t epoch = 0; ///< Raised with each new holder; checked in every transaction.
+    std::string holder;     ///< Who holds it now, for people: "host pid 42 since 2026-…".
 };
 
 /// Where records end up: a PostgreSQL database or a SQLite file.
 ///
 /// One instance per thread; never shared. Every function but the constructor may throw SyncError of
-/// kind sink_down, sink_conflict, sink_full, sink_refused, schema_conflict or lease_lost; after a throw
-/// nothing of the call is in the target, or the call was a commit whose fate `states()` tells. The
-/// connection is opened when first needed and again after a failure.
+/// kind sink_down, sink_conflict, sink_full, sink_refused, schema_conflict or lease_lost; after a
+/// throw nothing of the call is in the target, or the call was a commit whose fate `states()`
+/// tells. The connection is opened when first needed and again after a failure.
 class Sink {
 public:
     virtual ~Sink() = default;
@@ -60,47 +60,49 @@ public:
     /// returns how many there were. Safe when several processes call it at once.
     virtual int migrate() = 0;
 
-    /// From now on every writing transaction first checks that `connection` is still held under `epoch`
-    /// and throws SyncError{lease_lost} otherwise.
+    /// From now on every writing transaction first checks that `connection` is still held under
+    /// `epoch` and throws SyncError{lease_lost} otherwise.
     virtual void write_under_lease(const std::string& connection, std::int64_t epoch) = 0;
 
-    /// Takes the lease when it is free, when its holder's session is gone, or when its heart has not
-    /// beaten for `lease_expiry`. Never waits for another process.
+    /// Takes the lease when it is free, when its holder's session is gone, or when its heart has
+    /// not beaten for `lease_expiry`. Never waits for another process.
     virtual Lease try_acquire_lease(const std::string& connection, const std::string& holder) = 0;
     /// Keeps the lease alive; throws SyncError{lease_lost} when it is another's.
     virtual void heartbeat(const std::string& connection, std::int64_t epoch) = 0;
     virtual void release_lease(const std::string& connection, std::int64_t epoch) = 0;
 
-    /// Makes the target able to hold `wanted` and returns it with every column named: creates schema
-    /// and table, adds columns, never narrows or drops. Names once given stay. Follows the types of a
-    /// table that exists. An open stage of the stream gets the same columns. Loads the stream's
-    /// state, creating it when there is none or when the table is not the one it was about.
-    virtual PreparedStream prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) = 0;
+    /// Makes the target able to hold `wanted` and returns it with every column named: creates
+    /// schema and table, adds columns, never narrows or drops. Names once given stay. Follows the
+    /// types of a table that exists. An open stage of the stream gets the same columns. Loads the
+    /// stream's state, creating it when there is none or when the table is not the one it was
+    /// about.
+    virtual PreparedStream
+    prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) = 0;
 
-    /// The columns that the target's table has been given so far, with their logical types; empty for a new
-    /// target. Streams without a field list begin with them, so that types once given stay.
-    virtual std::vector<Column> known_columns(const TableName& target) {
-        (void)target;
-        return {};
-    }
+    /// The columns that the target's table has been given so far, with their logical types; empty
+    /// for a new target. Streams without a field list begin with them, so that types once given
+    /// stay.
+    virtual std::vector<Column> known_columns(const TableName& target) = 0;
 
     /// The state rows, of all connections or of one, ordered by connection and stream.
     virtual std::vector<StreamState> states(const std::string& connection) = 0;
     virtual std::optional<StreamState> state(const StreamKey& key) = 0;
 
     /// Upserts and stores the checkpoint in one transaction: after a crash either both are there or
-    /// neither is. A row whose content is unchanged is not written; an older version never overwrites
-    /// a newer one; a row that was deleted and is read again is live again. Writing twice changes nothing.
+    /// neither is. A row whose content is unchanged is not written; an older version never
+    /// overwrites a newer one; a row that was deleted and is read again is live again. Writing
+    /// twice changes nothing.
     virtual WriteStats write(const StreamKey& key,
                              const StreamSchema& schema,
                              const PageWrite& page,
                              const Checkpoint& checkpoint) = 0;
 
-    /// The rows now marked deleted, whose deletion is at or after `since`; at most `limit`, oldest first.
-    virtual std::vector<Deletion> soft_deleted(const StreamSchema& schema,
-                                               std::chrono::sys_seconds since,
-                                               std::size_t limit) = 0;
-    /// Applies deletions to rows that exist and are live; others are ignored. One transaction with the checkpoint.
+    /// The rows now marked deleted, whose deletion is at or after `since`; at most `limit`, oldest
+    /// first.
+    virtual std::vector<Deletion>
+    soft_deleted(const StreamSchema& schema, std::chrono::sys_seconds since, std::size_t limit) = 0;
+    /// Applies deletions to rows that exist and are live; others are ignored. One transaction with
+    /// the checkpoint.
     virtual WriteStats write_deletions(const StreamKey& key,
                                        const StreamSchema& schema,
                                        std::span<const Deletion> deletions,
@@ -114,9 +116,10 @@ public:
                              const StreamSchema& schema,
                              const PageWrite& page,
                              const Checkpoint& checkpoint) = 0;
-    /// Merges the stage in one transaction: changed rows are written, unchanged ones untouched. Rows absent
-    /// from the stage are remembered; those absent from two merges in a row follow `policy` (deleted
-    /// at `walked_at`, Zoho's time of the walk). An empty stage changes no row. Drops the stage.
+    /// Merges the stage in one transaction: changed rows are written, unchanged ones untouched.
+    /// Rows absent from the stage are remembered; those absent from two merges in a row follow
+    /// `policy` (deleted at `walked_at`, Zoho's time of the walk). An empty stage changes no row.
+    /// Drops the stage.
     virtual WriteStats merge_stage(const StreamKey& key,
                                    const StreamSchema& schema,
                                    DeletePolicy policy,
@@ -124,7 +127,8 @@ public:
                                    const Checkpoint& checkpoint) = 0;
 
     /// Stores how a run ended without moving any mark.
-    virtual void record_failure(const StreamKey& key, StreamStatus status, const std::string& error) = 0;
+    virtual void
+    record_failure(const StreamKey& key, StreamStatus status, const std::string& error) = 0;
 
     /// Forgets the marks and the scan of the stream in all its targets and raises its generation;
     /// returns how many state rows there were. Needs no lease.
@@ -133,11 +137,12 @@ public:
     /// Number of live (not deleted) rows.
     virtual std::uint64_t count_rows(const TableName& table) = 0;
 
-    /// Adds API credits spent to the current minute and returns the sum of the last 24 hours (target's clock).
+    /// Adds API credits spent to the current minute and returns the sum of the last 24 hours
+    /// (target's clock).
     virtual std::uint64_t spend_credits(const std::string& connection, std::uint64_t credits) = 0;
 };
 
 /// A heart that has not beaten for this long is taken for dead: four missed beats of two seconds.
 constexpr std::chrono::seconds lease_expiry{8};
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

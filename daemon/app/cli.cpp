@@ -3,6 +3,7 @@
 #include "daemon/app/exit_code.hpp"
 
 #include <CLI/CLI.hpp>
+
 #include <iostream>
 #include <memory>
 
@@ -22,9 +23,10 @@ struct RawOptions {
 
 void add_common(CLI::App& verb, RawOptions& raw) {
     auto& overrides = raw.command.overrides;
-    verb.add_option("-r,--replication",
-                    overrides.replication_file,
-                    "File to read (default: replication.yaml, then /etc/zohosyncd/replication.yaml)");
+    verb.add_option(
+        "-r,--replication",
+        overrides.replication_file,
+        "File to read (default: replication.yaml, then /etc/zohosyncd/replication.yaml)");
     verb.add_option("--env-file",
                     overrides.env_file,
                     "Connections (default: $SLING_HOME_DIR/env.yaml, ~/.sling/env.yaml, "
@@ -36,13 +38,17 @@ void add_common(CLI::App& verb, RawOptions& raw) {
 
 void add_selection(CLI::App& verb, RawOptions& raw) {
     auto& overrides = raw.command.overrides;
-    verb.add_option("--streams", overrides.streams, "Only these: a,b,tag:x,-tag:y; * and ? are patterns");
+    verb.add_option(
+        "--streams", overrides.streams, "Only these: a,b,tag:x,-tag:y; * and ? are patterns");
     verb.add_option("--mode", overrides.mode, "incremental or full-refresh; beats the file's");
-    verb.add_option("--range", overrides.range, "Start,end of a backfill (not supported by this version)");
-    verb.add_option("--limit", overrides.limit, "Stop each stream after this many records (trials)");
+    verb.add_option(
+        "--range", overrides.range, "Start,end of a backfill (not supported by this version)");
+    verb.add_option(
+        "--limit", overrides.limit, "Stop each stream after this many records (trials)");
 }
 
-CLI::App* add_verb(CLI::App& app, RawOptions& raw, Verb verb, const std::string& name, const std::string& help) {
+CLI::App* add_verb(
+    CLI::App& app, RawOptions& raw, Verb verb, const std::string& name, const std::string& help) {
     CLI::App* command = app.add_subcommand(name, help);
     add_common(*command, raw);
     command->callback([&raw, verb] { raw.command.verb = verb; });
@@ -52,10 +58,13 @@ CLI::App* add_verb(CLI::App& app, RawOptions& raw, Verb verb, const std::string&
 void add_conns(CLI::App& app, RawOptions& raw) {
     CLI::App* conns = app.add_subcommand("conns", "Connections: list, test, discover");
     conns->require_subcommand(1);
-    add_verb(*conns, raw, Verb::conns_list, "list", "Lists the connections that are defined, and where");
+    add_verb(
+        *conns, raw, Verb::conns_list, "list", "Lists the connections that are defined, and where");
     for (const auto& [verb, name, help] :
          {std::tuple{Verb::conns_test, "test", "Connects once and says whether it works"},
-          std::tuple{Verb::conns_discover, "discover", "Lists a Zoho connection's endpoints and modules"}}) {
+          std::tuple{Verb::conns_discover,
+                     "discover",
+                     "Lists a Zoho connection's endpoints and modules"}}) {
         add_verb(*conns, raw, verb, name, help)
             ->add_option("NAME", raw.connection, "The connection's name")
             ->required();
@@ -65,14 +74,23 @@ void add_conns(CLI::App& app, RawOptions& raw) {
 void describe(CLI::App& app, RawOptions& raw) {
     app.set_version_flag("--version", std::string("zohosyncd ") + ZOHOSYNCD_VERSION);
     app.require_subcommand(1);
-    add_selection(*add_verb(app, raw, Verb::run, "run", "Keeps the target equal to Zoho until SIGTERM"), raw);
-    add_selection(*add_verb(app, raw, Verb::sync, "sync", "One pass over the streams, then exit"), raw);
-    add_verb(app, raw, Verb::discover, "discover", "Lists every endpoint and module of the organisation")
+    add_selection(
+        *add_verb(app, raw, Verb::run, "run", "Keeps the target equal to Zoho until SIGTERM"), raw);
+    add_selection(*add_verb(app, raw, Verb::sync, "sync", "One pass over the streams, then exit"),
+                  raw);
+    add_verb(
+        app, raw, Verb::discover, "discover", "Lists every endpoint and module of the organisation")
         ->add_flag("--json", raw.command.as_json, "As JSON");
-    CLI::App* status = add_verb(app, raw, Verb::status, "status", "Shows per stream how fresh the target is");
+    CLI::App* status =
+        add_verb(app, raw, Verb::status, "status", "Shows per stream how fresh the target is");
     status->add_flag("--json", raw.command.as_json, "As JSON");
-    status->add_flag("--rows", raw.command.counts_rows, "Also counts the live rows (reads the whole tables)");
-    add_verb(app, raw, Verb::reset, "reset", "Forgets the marks of streams: the next run reads from the anchor")
+    status->add_flag(
+        "--rows", raw.command.counts_rows, "Also counts the live rows (reads the whole tables)");
+    add_verb(app,
+             raw,
+             Verb::reset,
+             "reset",
+             "Forgets the marks of streams: the next run reads from the anchor")
         ->add_option("STREAM", raw.command.names, "Streams to reset")
         ->required();
     add_verb(app, raw, Verb::migrate, "migrate", "Brings the state tables up to date");
@@ -85,13 +103,15 @@ ParsedCommandLine finished(RawOptions& raw) {
             raw.command.log_level = log::level_from(raw.log_level);
         }
     } catch (const std::invalid_argument& error) {
-        std::cerr << "zohosyncd: --log-level: " << error.what() << ", not \"" << raw.log_level << "\"\n";
+        std::cerr << "zohosyncd: --log-level: " << error.what() << ", not \"" << raw.log_level
+                  << "\"\n";
         return {std::nullopt, static_cast<int>(ExitCode::bad_usage)};
     }
     try {
         raw.command.log_format = log::format_from(raw.log_format);
     } catch (const std::invalid_argument& error) {
-        std::cerr << "zohosyncd: --log-format: " << error.what() << ", not \"" << raw.log_format << "\"\n";
+        std::cerr << "zohosyncd: --log-format: " << error.what() << ", not \"" << raw.log_format
+                  << "\"\n";
         return {std::nullopt, static_cast<int>(ExitCode::bad_usage)};
     }
     if (!raw.connection.empty()) {
@@ -100,11 +120,12 @@ ParsedCommandLine finished(RawOptions& raw) {
     return {std::move(raw.command), 0};
 }
 
-}  // namespace
+} // namespace
 
 ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     RawOptions raw;
-    CLI::App app("Keeps a PostgreSQL database or a SQLite file equal to a Zoho CRM organisation.", "zohosyncd");
+    CLI::App app("Keeps a PostgreSQL database or a SQLite file equal to a Zoho CRM organisation.",
+                 "zohosyncd");
     describe(app, raw);
     try {
         app.parse(argc, argv);
@@ -116,4 +137,4 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     return finished(raw);
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

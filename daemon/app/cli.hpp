@@ -9,21 +9,31 @@
 
 namespace zohosyncd {
 
-enum class Verb { run, sync, discover, status, reset, migrate, conns_list, conns_test, conns_discover };
+enum class Verb {
+    run,
+    sync,
+    discover,
+    status,
+    reset,
+    migrate,
+    conns_list,
+    conns_test,
+    conns_discover
+};
 
 /// The command line, read and checked for form.
 struct CommandLine {
     Verb verb = Verb::run;
     ConfigOverrides overrides;
-    std::vector<std::string> names;  ///< Streams of reset; the connection of conns.
+    std::vector<std::string> names; ///< Streams of reset; the connection of conns.
     bool as_json = false;
     bool counts_rows = false;
     std::optional<log::Level> log_level;
     log::Format log_format = log::Format::text;
 };
 
-/// What came of reading it: a command line, or an exit code because help was asked for or something is wrong
-/// (then it has been printed).
+/// What came of reading it: a command line, or an exit code because help was asked for or something
+/// is wrong (then it has been printed).
 struct ParsedCommandLine {
     std::optional<CommandLine> command;
     int exit_code = 0;
@@ -31,4 +41,4 @@ struct ParsedCommandLine {
 
 ParsedCommandLine parse_command_line(int argc, const char* const* argv);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

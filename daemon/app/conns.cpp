@@ -2,9 +2,10 @@
 #include "daemon/app/verbs.hpp"
 #include "daemon/zoho/metadata.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
-#include <fmt/format.h>
 #include <iostream>
 
 namespace zohosyncd {
@@ -19,11 +20,17 @@ ExitCode conns_list_verb(const std::vector<ConnectionInfo>& connections) {
         widths[2] = std::max(widths[2], connection.source.size());
     }
     const auto line = [&](const std::array<std::string, 3>& cells) {
-        return fmt::format(
-            "| {:<{}} | {:<{}} | {:<{}} |\n", cells[0], widths[0], cells[1], widths[1], cells[2], widths[2]);
+        return fmt::format("| {:<{}} | {:<{}} | {:<{}} |\n",
+                           cells[0],
+                           widths[0],
+                           cells[1],
+                           widths[1],
+                           cells[2],
+                           widths[2]);
     };
-    const std::string border = "+" + std::string(widths[0] + 2, '-') + "+" + std::string(widths[1] + 2, '-') +
-                               "+" + std::string(widths[2] + 2, '-') + "+\n";
+    const std::string border = "+" + std::string(widths[0] + 2, '-') + "+" +
+                               std::string(widths[1] + 2, '-') + "+" +
+                               std::string(widths[2] + 2, '-') + "+\n";
     std::cout << border << line(titles) << border;
     for (const auto& connection : connections) {
         std::cout << line({connection.name, connection.type, connection.source});
@@ -50,4 +57,4 @@ ExitCode conns_test_verb(const std::optional<ZohoConnection>& source,
     return ExitCode::ok;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -3,10 +3,11 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/zoho/metadata.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
-#include <iostream>
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <iostream>
 
 namespace zohosyncd {
 namespace {
@@ -18,14 +19,14 @@ struct Found {
     bool is_incremental = false;
     std::size_t fields = 0;
     bool is_selected = false;
-    std::string problem;  ///< Why it can not be read; empty when it can.
+    std::string problem; ///< Why it can not be read; empty when it can.
 };
 
 bool is_selected(const Config* config, const Endpoint& endpoint) {
     return config != nullptr &&
-           std::any_of(config->streams.begin(), config->streams.end(), [&](const StreamConfig& stream) {
-               return stream.endpoint == endpoint;
-           });
+           std::any_of(config->streams.begin(),
+                       config->streams.end(),
+                       [&](const StreamConfig& stream) { return stream.endpoint == endpoint; });
 }
 
 void count_fields(ApiClient& client, Found& found, const std::stop_token& stop) {
@@ -33,9 +34,10 @@ void count_fields(ApiClient& client, Found& found, const std::stop_token& stop) 
         const auto fields = read_fields(client, found.module, stop);
         found.fields = static_cast<std::size_t>(
             std::count_if(fields.begin(), fields.end(), is_delivered_by_lists));
-        found.is_incremental = std::any_of(fields.begin(), fields.end(), [](const ZohoField& field) {
-            return field.api_name == "Modified_Time";
-        });
+        found.is_incremental =
+            std::any_of(fields.begin(), fields.end(), [](const ZohoField& field) {
+                return field.api_name == "Modified_Time";
+            });
     } catch (const SyncError& error) {
         if (reaction_to(error.kind()) != Reaction::deny_stream) {
             throw;
@@ -44,10 +46,12 @@ void count_fields(ApiClient& client, Found& found, const std::stop_token& stop) 
     }
 }
 
-std::vector<Found> find_all(ApiClient& client, const Config* selection, const std::stop_token& stop) {
+std::vector<Found>
+find_all(ApiClient& client, const Config* selection, const std::stop_token& stop) {
     std::vector<Found> all;
     for (const auto& endpoint : known_endpoints()) {
-        Found found{endpoint.stream, endpoint.module, false, 0, is_selected(selection, endpoint), {}};
+        Found found{
+            endpoint.stream, endpoint.module, false, 0, is_selected(selection, endpoint), {}};
         if (endpoint.kind == EndpointKind::records) {
             count_fields(client, found, stop);
         }
@@ -58,7 +62,8 @@ std::vector<Found> find_all(ApiClient& client, const Config* selection, const st
         if (find_endpoint(endpoint.stream)) {
             continue;
         }
-        Found found{endpoint.stream, endpoint.module, false, 0, is_selected(selection, endpoint), {}};
+        Found found{
+            endpoint.stream, endpoint.module, false, 0, is_selected(selection, endpoint), {}};
         if (!module.is_api_supported) {
             found.problem = "not supported by the API";
         } else if (!module.is_viewable) {
@@ -74,19 +79,26 @@ std::vector<Found> find_all(ApiClient& client, const Config* selection, const st
 void print_json(const std::vector<Found>& all) {
     nlohmann::json list = nlohmann::json::array();
     for (const auto& found : all) {
-        list.push_back({{"stream", found.stream},
-                        {"module", found.module.empty() ? nlohmann::json() : nlohmann::json(found.module)},
-                        {"incremental", found.is_incremental},
-                        {"fields", found.fields},
-                        {"selected", found.is_selected},
-                        {"problem", found.problem.empty() ? nlohmann::json() : nlohmann::json(found.problem)}});
+        list.push_back(
+            {{"stream", found.stream},
+             {"module", found.module.empty() ? nlohmann::json() : nlohmann::json(found.module)},
+             {"incremental", found.is_incremental},
+             {"fields", found.fields},
+             {"selected", found.is_selected},
+             {"problem",
+              found.problem.empty() ? nlohmann::json() : nlohmann::json(found.problem)}});
     }
     std::cout << list.dump(2) << "\n";
 }
 
 void print_table(const std::vector<Found>& all) {
-    std::cout << fmt::format(
-        "{:<24} {:<24} {:<13} {:>6} {:<9} {}\n", "stream", "module", "incremental", "fields", "selected", "note");
+    std::cout << fmt::format("{:<24} {:<24} {:<13} {:>6} {:<9} {}\n",
+                             "stream",
+                             "module",
+                             "incremental",
+                             "fields",
+                             "selected",
+                             "note");
     for (const auto& found : all) {
         std::cout << fmt::format("{:<24} {:<24} {:<13} {:>6} {:<9} {}\n",
                                  found.stream,
@@ -98,7 +110,7 @@ void print_table(const std::vector<Found>& all) {
     }
 }
 
-}  // namespace
+} // namespace
 
 ExitCode discover_verb(const ZohoConnection& source,
                        const DaemonConfig& daemon,
@@ -117,4 +129,4 @@ ExitCode discover_verb(const ZohoConnection& source,
     return ExitCode::ok;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -15,13 +15,14 @@ using namespace std::chrono_literals;
 using log::kv;
 using log::Level;
 
-// Three are enough to use five requests a second at Zoho's latency, and its limit of calls at once is 5 in the
-// smallest edition (contract §9).
+// Three are enough to use five requests a second at Zoho's latency, and its limit of calls at once
+// is 5 in the smallest edition (contract §9).
 constexpr std::size_t fetchers = 3;
 constexpr Backoff::Policy stream_backoff{1s, 5min};
 // `sync` gives a stream this many chances before it counts as failed.
 constexpr int attempts_of_sync = 6;
-// A module without permission, or a table that waits for an operator, is looked at again this often.
+// A module without permission, or a table that waits for an operator, is looked at again this
+// often.
 constexpr std::chrono::milliseconds seldom = 1h;
 
 StreamStatus status_for(Reaction reaction) {
@@ -53,27 +54,30 @@ StreamActivity activity_for(Reaction reaction) {
 }
 
 bool is_about_the_target(ErrorKind kind) {
-    return kind == ErrorKind::sink_down || kind == ErrorKind::sink_full || kind == ErrorKind::sink_conflict ||
-           kind == ErrorKind::lease_lost;
+    return kind == ErrorKind::sink_down || kind == ErrorKind::sink_full ||
+           kind == ErrorKind::sink_conflict || kind == ErrorKind::lease_lost;
 }
 
-}  // namespace
+} // namespace
 
 Engine::Engine(EngineParts parts, FetcherParts fetcher_parts, EngineMode mode)
     : parts_(parts), fetcher_parts_(std::move(fetcher_parts)), mode_(mode), stretch_(stretch()),
       jitter_(std::random_device{}()) {
     for (const auto& stream : parts_.config.streams) {
-        slots_.push_back({&stream, parts_.clock.now(), false, false, 0, Backoff(stream_backoff), {}});
+        slots_.push_back(
+            {&stream, parts_.clock.now(), false, false, 0, Backoff(stream_backoff), {}});
         if (mode_ == EngineMode::forever && stream.schedule.is_manual()) {
             slots_.back().due.reset();
         }
     }
     if (mode_ == EngineMode::forever && stretch_ > 1.0) {
-        log::event(Level::warn,
-                   "intervals_stretched",
-                   {kv("factor", std::to_string(stretch_).substr(0, 5)),
-                    kv("credits_allowed", parts_.organisation.credits_allowed),
-                    kv("hint", "the schedules would spend more API credits a day than daemon.credits allows")});
+        log::event(
+            Level::warn,
+            "intervals_stretched",
+            {kv("factor", std::to_string(stretch_).substr(0, 5)),
+             kv("credits_allowed", parts_.organisation.credits_allowed),
+             kv("hint",
+                "the schedules would spend more API credits a day than daemon.credits allows")});
     }
 }
 
@@ -85,12 +89,15 @@ double Engine::stretch() const {
             continue;
         }
         const auto next = stream.schedule.next_after(now);
-        const auto interval = stream.schedule.interval().value_or(stream.schedule.next_after(next) - next);
-        costs.push_back({interval,
-                         stream.endpoint.has_delete_list && stream.mode == StreamMode::incremental ? 2U : 1U,
-                         stream.endpoint.kind == EndpointKind::records ? 1U : 0U});
+        const auto interval =
+            stream.schedule.interval().value_or(stream.schedule.next_after(next) - next);
+        costs.push_back(
+            {interval,
+             stream.endpoint.has_delete_list && stream.mode == StreamMode::incremental ? 2U : 1U,
+             stream.endpoint.kind == EndpointKind::records ? 1U : 0U});
     }
-    return interval_stretch(costs, parts_.config.daemon.metadata, parts_.organisation.credits_allowed);
+    return interval_stretch(
+        costs, parts_.config.daemon.metadata, parts_.organisation.credits_allowed);
 }
 
 void Engine::run(const std::stop_token& stop) {
@@ -101,7 +108,7 @@ void Engine::run(const std::stop_token& stop) {
             threads.emplace_back([this] { fetch(stop_source_.get_token()); });
         }
         threads.emplace_back([this] { schedule(stop_source_.get_token()); });
-    }  // Joined here, before anything they use goes away.
+    } // Joined here, before anything they use goes away.
     if (fatal_) {
         std::rethrow_exception(fatal_);
     }
@@ -111,7 +118,8 @@ Engine::Outcome Engine::outcome() const {
     const std::lock_guard lock(mutex_);
     const auto succeeded = std::count_if(
         slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.has_succeeded; });
-    return {static_cast<std::size_t>(succeeded), slots_.size() - static_cast<std::size_t>(succeeded)};
+    return {static_cast<std::size_t>(succeeded),
+            slots_.size() - static_cast<std::size_t>(succeeded)};
 }
 
 std::optional<Clock::TimePoint> Engine::next_due() const {
@@ -125,7 +133,8 @@ std::optional<Clock::TimePoint> Engine::next_due() const {
 }
 
 bool Engine::is_all_done() const {
-    return mode_ == EngineMode::once && std::none_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+    return mode_ == EngineMode::once &&
+           std::none_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
                return slot.is_running || slot.due.has_value();
            });
 }
@@ -192,7 +201,8 @@ void Engine::end_with(std::exception_ptr error) {
     stop_source_.request_stop();
 }
 
-Engine::RunResult Engine::run_slot(Slot& slot, Sink& sink, ApiClient& client, const std::stop_token& stop) {
+Engine::RunResult
+Engine::run_slot(Slot& slot, Sink& sink, ApiClient& client, const std::stop_token& stop) {
     const RunContext context{parts_.config,
                              parts_.organisation,
                              parts_.fields,
@@ -206,7 +216,7 @@ Engine::RunResult Engine::run_slot(Slot& slot, Sink& sink, ApiClient& client, co
         return {};
     } catch (const SyncError& error) {
         if (error.kind() == ErrorKind::stopped || stop.stop_requested()) {
-            return {ErrorKind::stopped, {}};  // An aborted request is no fault.
+            return {ErrorKind::stopped, {}}; // An aborted request is no fault.
         }
         if (reaction_to(error.kind()) == Reaction::end_process) {
             throw;
@@ -221,8 +231,9 @@ Engine::RunResult Engine::failed_run(const Slot& slot, Sink& sink, const SyncErr
     if (reaction == Reaction::pause_organisation) {
         wait = std::max(wait, parts_.gate.pause(error.retry_after()));
     }
-    log::event(reaction == Reaction::back_off_stream || reaction == Reaction::pause_organisation ? Level::warn
-                                                                                                 : Level::error,
+    log::event(reaction == Reaction::back_off_stream || reaction == Reaction::pause_organisation
+                   ? Level::warn
+                   : Level::error,
                "run_failed",
                {kv("stream", slot.config->endpoint.stream),
                 kv("kind", to_string(error.kind())),
@@ -236,10 +247,12 @@ Engine::RunResult Engine::failed_run(const Slot& slot, Sink& sink, const SyncErr
     });
     if (!is_about_the_target(error.kind())) {
         try {
-            const StreamKey key{parts_.config.source.name, slot.config->endpoint.stream, slot.config->target};
+            const StreamKey key{
+                parts_.config.source.name, slot.config->endpoint.stream, slot.config->target};
             sink.record_failure(key, status_for(reaction), error.what());
         } catch (const SyncError& second) {
-            // The run failed already; that its failure can not be written down is a second line, not a second fault.
+            // The run failed already; that its failure can not be written down is a second line,
+            // not a second fault.
             log::event(Level::warn, "failure_not_recorded", {kv("error", second.what())});
         }
     }
@@ -289,11 +302,11 @@ void Engine::retry_later(Slot& slot, const RunResult& result, Reaction reaction)
 Clock::TimePoint Engine::after_success(const Slot& slot) {
     const auto& schedule = slot.config->schedule;
     if (const auto interval = schedule.interval()) {
-        return parts_.clock.now() +
-               std::chrono::duration_cast<Clock::Duration>(std::chrono::duration<double>(*interval) * stretch_);
+        return parts_.clock.now() + std::chrono::duration_cast<Clock::Duration>(
+                                        std::chrono::duration<double>(*interval) * stretch_);
     }
     const auto wall = std::chrono::floor<std::chrono::seconds>(parts_.clock.wall_now());
     return parts_.clock.now() + (schedule.next_after(wall) - wall);
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

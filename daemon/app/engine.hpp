@@ -19,8 +19,8 @@ namespace zohosyncd {
 
 /// How the streams are to be run.
 enum class EngineMode {
-    once,     ///< Each stream once, with a few retries; ends when all are done.
-    forever,  ///< Each stream on its schedule until stopped.
+    once,    ///< Each stream once, with a few retries; ends when all are done.
+    forever, ///< Each stream on its schedule until stopped.
 };
 
 /// Makes what a fetcher owns. Called on the fetcher's own thread.
@@ -39,14 +39,15 @@ struct EngineParts {
     ProgressBoard& board;
 };
 
-/// The scheduler thread and the pool of three fetchers. The scheduler hands due streams to free fetchers, in the
-/// order in which they fell due; a stream is never run twice at once; a failing stream backs off alone.
+/// The scheduler thread and the pool of three fetchers. The scheduler hands due streams to free
+/// fetchers, in the order in which they fell due; a stream is never run twice at once; a failing
+/// stream backs off alone.
 class Engine {
 public:
     Engine(EngineParts parts, FetcherParts fetcher_parts, EngineMode mode);
 
-    /// Runs until every stream is done (once) or `stop` is requested. Throws SyncError for what ends the process:
-    /// a lost lease, a target of another organisation, a broken invariant.
+    /// Runs until every stream is done (once) or `stop` is requested. Throws SyncError for what
+    /// ends the process: a lost lease, a target of another organisation, a broken invariant.
     void run(const std::stop_token& stop);
 
     struct Outcome {
@@ -61,7 +62,7 @@ private:
     /// One stream as the scheduler sees it.
     struct Slot {
         const StreamConfig* config = nullptr;
-        std::optional<Clock::TimePoint> due;  ///< Unset: not again.
+        std::optional<Clock::TimePoint> due; ///< Unset: not again.
         bool is_running = false;
         bool has_succeeded = false;
         int attempts = 0;
@@ -91,7 +92,8 @@ private:
     EngineParts parts_;
     FetcherParts fetcher_parts_;
     EngineMode mode_;
-    double stretch_;  ///< By how much intervals are longer than asked for, to stay within the credits.
+    double
+        stretch_; ///< By how much intervals are longer than asked for, to stay within the credits.
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
     std::vector<Slot> slots_;
@@ -101,4 +103,4 @@ private:
     std::stop_source stop_source_;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -41,4 +41,4 @@ ExitCode exit_code_for(ErrorKind kind) {
     return ExitCode::internal;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

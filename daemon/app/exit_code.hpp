@@ -21,4 +21,4 @@ enum class ExitCode {
 
 ExitCode exit_code_for(ErrorKind kind);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

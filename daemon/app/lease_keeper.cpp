@@ -3,8 +3,9 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/log.hpp"
 
-#include <array>
 #include <unistd.h>
+
+#include <array>
 
 namespace zohosyncd {
 namespace {
@@ -13,10 +14,10 @@ using namespace std::chrono_literals;
 using log::kv;
 using log::Level;
 
-constexpr auto beat_interval = 2s;  // A quarter of lease_expiry.
-constexpr auto ask_interval = 1s;   // So that a standby takes over within seconds.
+constexpr auto beat_interval = 2s; // A quarter of lease_expiry.
+constexpr auto ask_interval = 1s;  // So that a standby takes over within seconds.
 
-}  // namespace
+} // namespace
 
 std::string this_process() {
     std::array<char, 256> host{};
@@ -43,7 +44,8 @@ LeaseKeeper::~LeaseKeeper() {
     }
 }
 
-void LeaseKeeper::acquire(std::optional<std::chrono::seconds> patience, const std::stop_token& stop) {
+void LeaseKeeper::acquire(std::optional<std::chrono::seconds> patience,
+                          const std::stop_token& stop) {
     const auto deadline = patience ? std::optional(clock_.now() + *patience) : std::nullopt;
     bool is_announced = false;
     while (true) {
@@ -69,9 +71,8 @@ void LeaseKeeper::acquire(std::optional<std::chrono::seconds> patience, const st
 }
 
 void LeaseKeeper::keep(std::function<void()> on_loss) {
-    thread_ = std::jthread([this, on_loss = std::move(on_loss)](const std::stop_token& stop) {
-        beat(on_loss, stop);
-    });
+    thread_ = std::jthread(
+        [this, on_loss = std::move(on_loss)](const std::stop_token& stop) { beat(on_loss, stop); });
 }
 
 void LeaseKeeper::beat(const std::function<void()>& on_loss, const std::stop_token& stop) {
@@ -84,10 +85,11 @@ void LeaseKeeper::beat(const std::function<void()>& on_loss, const std::stop_tok
                 on_loss();
                 return;
             }
-            // The writers' own transactions tell soon enough whether the target is back or the lease gone.
+            // The writers' own transactions tell soon enough whether the target is back or the
+            // lease gone.
             log::event(Level::warn, "heartbeat_failed", {kv("error", error.what())});
         }
     }
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

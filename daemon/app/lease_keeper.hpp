@@ -14,8 +14,8 @@
 
 namespace zohosyncd {
 
-/// Holds the right to be the only writer for as long as it lives: takes the lease, and keeps its heart beating
-/// from a thread and a connection of its own.
+/// Holds the right to be the only writer for as long as it lives: takes the lease, and keeps its
+/// heart beating from a thread and a connection of its own.
 class LeaseKeeper {
 public:
     LeaseKeeper(std::unique_ptr<Sink> sink, std::string connection, Clock& clock);
@@ -23,14 +23,16 @@ public:
     LeaseKeeper& operator=(const LeaseKeeper&) = delete;
     ~LeaseKeeper();
 
-    /// Waits until the lease is ours; with `patience` at most so long, then throws SyncError{lease_held} that
-    /// names the holder. Throws stopped, and whatever the sink throws.
+    /// Waits until the lease is ours; with `patience` at most so long, then throws
+    /// SyncError{lease_held} that names the holder. Throws stopped, and whatever the sink throws.
     void acquire(std::optional<std::chrono::seconds> patience, const std::stop_token& stop);
 
-    /// Begins the heartbeat. `on_loss` is called once, from the keeper's thread, when the lease is another's.
+    /// Begins the heartbeat. `on_loss` is called once, from the keeper's thread, when the lease is
+    /// another's.
     void keep(std::function<void()> on_loss);
 
     [[nodiscard]] std::int64_t epoch() const { return epoch_; }
+
     [[nodiscard]] const std::string& connection() const { return connection_; }
 
 private:
@@ -47,4 +49,4 @@ private:
 /// "host pid 42", for people who wonder who holds the lease.
 std::string this_process();
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -13,11 +13,10 @@ LooseRun::LooseRun(const RunContext& context, const StreamConfig& stream, std::s
 
 ApiRequest LooseRun::page_request(int page) const {
     if (stream_.endpoint.kind == EndpointKind::modules) {
-        return {"/settings/modules", {}, {}};  // One answer, no paging.
+        return {"/settings/modules", {}, {}}; // One answer, no paging.
     }
-    return {"/users",
-            {{"type", "AllUsers"}, {"page", std::to_string(page)}, {"per_page", "200"}},
-            {}};
+    return {
+        "/users", {{"type", "AllUsers"}, {"page", std::to_string(page)}, {"per_page", "200"}}, {}};
 }
 
 void LooseRun::run() {
@@ -77,4 +76,4 @@ void LooseRun::finish() {
     recorder_.log_finished(checkpoint_);
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

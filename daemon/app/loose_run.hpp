@@ -36,4 +36,4 @@ private:
     std::optional<std::chrono::sys_seconds> first_date_;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -14,4 +14,4 @@ ExitCode migrate_verb(const Config& config) {
     return ExitCode::ok;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -5,14 +5,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Beyond a thousand rows a commit gains nothing certain (techniques §3), and memory counts three times:
-// here, in the statement's parameters and in libpq's buffer.
+// Beyond a thousand rows a commit gains nothing certain (techniques §3), and memory counts three
+// times: here, in the statement's parameters and in libpq's buffer.
 constexpr std::size_t most_rows = 1000;
 constexpr std::size_t most_bytes = std::size_t{768} * 1024;
 // At five requests a second a page is older than this when the next one comes.
 constexpr auto longest_wait = 250ms;
 
-}  // namespace
+} // namespace
 
 bool PageBuffer::is_due() {
     const auto now = clock_.now();
@@ -29,4 +29,4 @@ void PageBuffer::clear() {
     oldest_.reset();
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -13,13 +13,17 @@ namespace zohosyncd {
 /// Zoho's pace every page has its own.
 class PageBuffer {
 public:
-    PageBuffer(std::size_t columns, Clock& clock) : clock_(clock), listed_(columns), authoritative_(columns) {}
+    PageBuffer(std::size_t columns, Clock& clock)
+        : clock_(clock), listed_(columns), authoritative_(columns) {}
 
     Batch& listed() { return listed_; }
+
     Batch& authoritative() { return authoritative_; }
+
     [[nodiscard]] PageWrite contents() const { return {&listed_, &authoritative_}; }
 
     [[nodiscard]] std::size_t rows() const { return listed_.rows() + authoritative_.rows(); }
+
     [[nodiscard]] bool is_empty() const {
         return rows() == 0 && listed_.quarantined().empty() && authoritative_.quarantined().empty();
     }
@@ -35,4 +39,4 @@ private:
     std::optional<Clock::TimePoint> oldest_;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -29,4 +29,4 @@ ProgressBoard::ProgressBoard(const std::vector<std::string>& streams) {
     }
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

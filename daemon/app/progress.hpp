@@ -38,8 +38,7 @@ public:
     /// In this order they are shown.
     explicit ProgressBoard(const std::vector<std::string>& streams);
 
-    template <typename Change>
-    void update(const std::string& stream, Change change) {
+    template <typename Change> void update(const std::string& stream, Change change) {
         const std::lock_guard lock(mutex_);
         change(lines_.at(index_.at(stream)));
     }
@@ -55,4 +54,4 @@ private:
     std::map<std::string, std::size_t> index_;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

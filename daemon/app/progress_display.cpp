@@ -1,9 +1,10 @@
 #include "daemon/app/progress_display.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
-#include <iostream>
 #include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
 
 namespace zohosyncd {
 namespace {
@@ -28,7 +29,8 @@ std::string activity(const StreamProgress& line, const RequestGate::Snapshot& ga
     return to_string(line.activity);
 }
 
-std::string row(const StreamProgress& line, const RequestGate::Snapshot& gate, Clock::TimePoint now) {
+std::string
+row(const StreamProgress& line, const RequestGate::Snapshot& gate, Clock::TimePoint now) {
     return fmt::format("{:<14} {:<13} {:>7} pages {:>10} rows {:>8.0f} rows/s",
                        line.stream.substr(0, 14),
                        activity(line, gate),
@@ -37,7 +39,7 @@ std::string row(const StreamProgress& line, const RequestGate::Snapshot& gate, C
                        rows_per_second(line, now));
 }
 
-}  // namespace
+} // namespace
 
 ProgressDisplay::ProgressDisplay(const ProgressBoard& board, const RequestGate& gate, Clock& clock)
     : board_(board), gate_(gate), clock_(clock), is_terminal_(isatty(STDERR_FILENO) == 1),
@@ -52,8 +54,8 @@ ProgressDisplay::~ProgressDisplay() {
 }
 
 void ProgressDisplay::show(const std::stop_token& stop) {
-    while (clock_.sleep_for(is_terminal_ ? Clock::Duration(redraw_interval) : Clock::Duration(line_interval),
-                            stop)) {
+    while (clock_.sleep_for(
+        is_terminal_ ? Clock::Duration(redraw_interval) : Clock::Duration(line_interval), stop)) {
         if (is_terminal_) {
             redraw();
         } else {
@@ -82,7 +84,8 @@ void ProgressDisplay::print_lines() {
     const auto gate = gate_.snapshot();
     const auto now = clock_.now();
     for (const auto& line : board_.lines()) {
-        if (line.activity == StreamActivity::reading || line.activity == StreamActivity::backing_off) {
+        if (line.activity == StreamActivity::reading ||
+            line.activity == StreamActivity::backing_off) {
             std::cerr << row(line, gate, now) + "\n" << std::flush;
         }
     }
@@ -138,4 +141,4 @@ void print_results(std::ostream& out, const std::vector<StreamProgress>& lines) 
     }
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

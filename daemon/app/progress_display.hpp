@@ -11,8 +11,8 @@
 
 namespace zohosyncd {
 
-/// Shows what the streams are doing on stderr: a table that is redrawn on a terminal, a plain line per active
-/// stream every few seconds elsewhere. Lives as long as the run.
+/// Shows what the streams are doing on stderr: a table that is redrawn on a terminal, a plain line
+/// per active stream every few seconds elsewhere. Lives as long as the run.
 class ProgressDisplay {
 public:
     ProgressDisplay(const ProgressBoard& board, const RequestGate& gate, Clock& clock);
@@ -37,4 +37,4 @@ private:
 /// The table of results: stream, outcome, pages, rows, what was written; then totals and errors.
 void print_results(std::ostream& out, const std::vector<StreamProgress>& lines);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

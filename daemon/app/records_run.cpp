@@ -18,14 +18,14 @@ using log::Level;
 
 // Zoho's recycle bin keeps a record 60 days (zoho-api-facts §8): later it can not come back.
 constexpr std::chrono::seconds recycle_time = std::chrono::days(60);
-// One page of the delete list: as long as we hold no more soft-deleted rows than that, looking after
-// them costs no request of its own.
+// One page of the delete list: as long as we hold no more soft-deleted rows than that, looking
+// after them costs no request of its own.
 constexpr std::size_t held_without_cost = 200;
 constexpr std::size_t most_held = 20'000;
 // With more of them the whole list is read only this often.
 constexpr auto held_check_interval = 1h;
 
-}  // namespace
+} // namespace
 
 DeletePolicy delete_policy(DeleteMissing setting) {
     switch (setting) {
@@ -53,7 +53,8 @@ void RecordsRun::run() {
     prepared_ = recorder_.prepare(wanted);
     checkpoint_ = recorder_.checkpoint_from(prepared_.state);
     choose_anchor();
-    reader_ = std::make_unique<ListReader>(context_.client, stream_.endpoint.module, prepared_.schema);
+    reader_ =
+        std::make_unique<ListReader>(context_.client, stream_.endpoint.module, prepared_.schema);
     buffer_ = std::make_unique<PageBuffer>(prepared_.schema.columns.size(), context_.clock);
     Scan scan = choose_scan();
     scan_start_ = scan.progress().start;
@@ -70,18 +71,19 @@ void RecordsRun::choose_anchor() {
     const auto& source = context_.config.source;
     std::optional<std::chrono::sys_seconds> configured = source.anchor_date;
     if (source.read_everything) {
-        configured = std::chrono::sys_seconds{};  // Zoho CRM is younger than 1970.
+        configured = std::chrono::sys_seconds{}; // Zoho CRM is younger than 1970.
     }
     const auto& stored = prepared_.state.anchor;
     if (!stored) {
-        checkpoint_.anchor = configured.value_or(context_.organisation.first_contact - std::chrono::days(365));
+        checkpoint_.anchor =
+            configured.value_or(context_.organisation.first_contact - std::chrono::days(365));
     } else if (configured && *configured < *stored) {
-        checkpoint_.anchor = configured;  // Moved back: lower_bound() begins there once.
+        checkpoint_.anchor = configured; // Moved back: lower_bound() begins there once.
     }
 }
 
-/// Where a new scan begins. Everything from the anchor when the rows so far lack something: an earlier
-/// anchor, or columns that were added since.
+/// Where a new scan begins. Everything from the anchor when the rows so far lack something: an
+/// earlier anchor, or columns that were added since.
 std::chrono::sys_seconds RecordsRun::lower_bound() const {
     const auto anchor = checkpoint_.anchor.value();
     const bool must_backfill = is_staged() || prepared_.state.anchor != checkpoint_.anchor ||
@@ -101,13 +103,15 @@ std::chrono::sys_seconds RecordsRun::lower_bound() const {
 
 Scan RecordsRun::choose_scan() {
     const auto stored = stored_scan_from(prepared_.state.scan);
-    const bool fits = stored && stored->is_staged == is_staged() && stored->mapping_hash == mapping_hash_ &&
+    const bool fits = stored && stored->is_staged == is_staged() &&
+                      stored->mapping_hash == mapping_hash_ &&
                       stored->progress.start >= checkpoint_.anchor.value() &&
                       prepared_.state.anchor == checkpoint_.anchor;
     if (fits) {
-        log::event(Level::info,
-                   "scan_resumed",
-                   {kv("stream", stream_.endpoint.stream), kv("at", format_utc(stored->progress.at))});
+        log::event(
+            Level::info,
+            "scan_resumed",
+            {kv("stream", stream_.endpoint.stream), kv("at", format_utc(stored->progress.at))});
         return {stored->progress, known_comparison()};
     }
     if (is_staged()) {
@@ -139,9 +143,10 @@ void RecordsRun::walk(Scan& scan) {
                 commit_pages(scan);
             }
             if (error.kind() == ErrorKind::token_expired_page) {
-                log::event(Level::warn,
-                           "scan_restarted",
-                           {kv("stream", stream_.endpoint.stream), kv("zoho_code", error.zoho_code())});
+                log::event(
+                    Level::warn,
+                    "scan_restarted",
+                    {kv("stream", stream_.endpoint.stream), kv("zoho_code", error.zoho_code())});
             }
             throw;
         }
@@ -161,10 +166,11 @@ void RecordsRun::commit_pages(const Scan& scan) {
     checkpoint.mapping_hash = prepared_.state.mapping_hash;
     checkpoint.anchor = checkpoint_.anchor;
     if (is_staged()) {
-        context_.sink.write_stage(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint);
+        context_.sink.write_stage(
+            recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint);
     } else {
-        recorder_.count_written(
-            context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
+        recorder_.count_written(context_.sink.write(
+            recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
     }
     // The state row holds the new anchor now; a resumed run compares with it.
     prepared_.state.anchor = checkpoint_.anchor;
@@ -224,9 +230,11 @@ std::vector<Deletion> RecordsRun::held_deletions(DeletePolicy policy) {
     }
     auto held = context_.sink.soft_deleted(
         prepared_.schema, *checkpoint_.consistent_as_of - recycle_time, most_held);
-    std::erase_if(held, [this](const Deletion& row) { return memory_.known_gone.contains(row.id); });
+    std::erase_if(held,
+                  [this](const Deletion& row) { return memory_.known_gone.contains(row.id); });
     const auto now = context_.clock.now();
-    const bool is_due = !memory_.deletes_checked_at || now - *memory_.deletes_checked_at >= held_check_interval;
+    const bool is_due =
+        !memory_.deletes_checked_at || now - *memory_.deletes_checked_at >= held_check_interval;
     if (held.size() > held_without_cost && !is_due) {
         return {};
     }
@@ -234,13 +242,15 @@ std::vector<Deletion> RecordsRun::held_deletions(DeletePolicy policy) {
     return held;
 }
 
-/// Where the delete list begins. A table that this run made can only hold rows deleted since the scan began.
+/// Where the delete list begins. A table that this run made can only hold rows deleted since the
+/// scan began.
 std::chrono::sys_seconds RecordsRun::deletions_since() const {
     const auto overlap = context_.config.daemon.overlap;
     if (checkpoint_.deletes_mark) {
         return *checkpoint_.deletes_mark - overlap;
     }
-    const auto known = prepared_.created_table ? checkpoint_.consistent_as_of : prepared_.state.consistent_as_of;
+    const auto known =
+        prepared_.created_table ? checkpoint_.consistent_as_of : prepared_.state.consistent_as_of;
     return known.value_or(scan_start_.value()) - overlap;
 }
 
@@ -265,8 +275,8 @@ void RecordsRun::read_deletions(DeletePolicy policy) {
         recorder_.key(), prepared_.schema, deletions, policy, checkpoint_));
 }
 
-/// A row that is deleted here but no longer in Zoho's list was restored, maybe without a new Modified_Time,
-/// or is gone for good; only the record itself can tell.
+/// A row that is deleted here but no longer in Zoho's list was restored, maybe without a new
+/// Modified_Time, or is gone for good; only the record itself can tell.
 void RecordsRun::revive_vanished(const std::vector<Deletion>& held,
                                  std::chrono::sys_seconds since,
                                  const std::map<std::int64_t, std::chrono::sys_seconds>& listed) {
@@ -300,4 +310,4 @@ void RecordsRun::finish_trial() {
     recorder_.log_finished(checkpoint);
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

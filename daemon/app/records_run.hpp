@@ -11,8 +11,9 @@
 
 namespace zohosyncd {
 
-/// One pass over a module of records: a scan of its list, committed page by page, then its deletions; or, in
-/// full-refresh mode, a scan into the stage and a merge. Both marks move with the last commit only.
+/// One pass over a module of records: a scan of its list, committed page by page, then its
+/// deletions; or, in full-refresh mode, a scan into the stage and a merge. Both marks move with the
+/// last commit only.
 class RecordsRun {
 public:
     RecordsRun(const RunContext& context,
@@ -24,6 +25,7 @@ public:
 
 private:
     [[nodiscard]] bool is_staged() const { return stream_.mode == StreamMode::full_refresh; }
+
     [[nodiscard]] std::optional<bool> known_comparison() const;
     void choose_anchor();
     [[nodiscard]] Scan choose_scan();
@@ -58,4 +60,4 @@ private:
 /// The sink's word for the configuration's.
 DeletePolicy delete_policy(DeleteMissing setting);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

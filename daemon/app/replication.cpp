@@ -30,8 +30,8 @@ bool may_pass_by_itself(ErrorKind kind) {
     }
 }
 
-/// Repeats `step` with back-off while its failure may pass by itself and patience lasts; no patience given
-/// means for ever, and then even what an operator has to mend.
+/// Repeats `step` with back-off while its failure may pass by itself and patience lasts; no
+/// patience given means for ever, and then even what an operator has to mend.
 template <typename Step>
 void persist(Clock& clock,
              std::optional<std::chrono::seconds> patience,
@@ -52,7 +52,8 @@ void persist(Clock& clock,
                 error.kind() == ErrorKind::bad_config || error.kind() == ErrorKind::unsafe_file ||
                 error.kind() == ErrorKind::internal;
             const bool is_patient =
-                patience ? may_pass_by_itself(error.kind()) && clock.now() - begun < *patience : true;
+                patience ? may_pass_by_itself(error.kind()) && clock.now() - begun < *patience
+                         : true;
             if (is_hopeless || !is_patient) {
                 throw;
             }
@@ -78,7 +79,7 @@ std::vector<std::string> names_of(const std::vector<StreamConfig>& streams) {
     return names;
 }
 
-}  // namespace
+} // namespace
 
 Replication::Replication(const Config& config, Clock& clock)
     : config_(config), clock_(clock), session_(config_.source, config_.daemon, clock),
@@ -86,7 +87,8 @@ Replication::Replication(const Config& config, Clock& clock)
       lease_(make_sink(config_.target, config_.daemon.state_schema), config_.source.name, clock),
       board_(std::make_unique<ProgressBoard>(names_of(config_.streams))) {}
 
-void Replication::reach_target(std::optional<std::chrono::seconds> patience, const std::stop_token& stop) {
+void Replication::reach_target(std::optional<std::chrono::seconds> patience,
+                               const std::stop_token& stop) {
     const auto sink = make_sink(config_.target, config_.daemon.state_schema);
     persist(clock_, patience, "target", stop, [&] {
         if (const int applied = sink->migrate(); applied > 0) {
@@ -95,13 +97,16 @@ void Replication::reach_target(std::optional<std::chrono::seconds> patience, con
     });
 }
 
-void Replication::take_lease(std::optional<std::chrono::seconds> patience, const std::stop_token& stop) {
-    // A target that goes away while we wait is waited for; somebody else's lease is not an error of `run`.
+void Replication::take_lease(std::optional<std::chrono::seconds> patience,
+                             const std::stop_token& stop) {
+    // A target that goes away while we wait is waited for; somebody else's lease is not an error of
+    // `run`.
     persist(clock_, patience, "lease", stop, [&] { lease_.acquire(patience, stop); });
     lease_.keep([this] { lost_lease_.request_stop(); });
 }
 
-void Replication::meet_zoho(std::optional<std::chrono::seconds> patience, const std::stop_token& stop) {
+void Replication::meet_zoho(std::optional<std::chrono::seconds> patience,
+                            const std::stop_token& stop) {
     const auto client = session_.make_client();
     persist(clock_, patience, "zoho", stop, [&] {
         meet_organisation(*client, config_.source, config_.daemon, clock_, organisation_, stop);
@@ -117,7 +122,8 @@ void Replication::meet_zoho(std::optional<std::chrono::seconds> patience, const 
 void Replication::load_credits() {
     const auto sink = make_sink(config_.target, config_.daemon.state_schema);
     sink->write_under_lease(lease_.connection(), lease_.epoch());
-    const auto used = sink->spend_credits(lease_.connection(), session_.gate().take_credits_spent());
+    const auto used =
+        sink->spend_credits(lease_.connection(), session_.gate().take_credits_spent());
     session_.gate().set_credits_left(static_cast<std::int64_t>(organisation_.credits_allowed) -
                                      static_cast<std::int64_t>(used));
     for (const auto& state : sink->states(lease_.connection())) {
@@ -145,7 +151,8 @@ Engine::Outcome Replication::run(EngineMode mode, const std::stop_token& stop) {
     const std::stop_callback on_loss(lost_lease_.get_token(), [&either] { either.request_stop(); });
     engine.run(either.get_token());
     if (lost_lease_.stop_requested()) {
-        throw SyncError(ErrorKind::lease_lost, "another process has taken the lease of " + lease_.connection());
+        throw SyncError(ErrorKind::lease_lost,
+                        "another process has taken the lease of " + lease_.connection());
     }
     if (const auto spent = session_.gate().take_credits_spent(); spent > 0) {
         const auto sink = make_sink(config_.target, config_.daemon.state_schema);
@@ -155,4 +162,4 @@ Engine::Outcome Replication::run(EngineMode mode, const std::stop_token& stop) {
     return engine.outcome();
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -12,8 +12,8 @@
 
 namespace zohosyncd {
 
-/// The composition root of `run` and `sync`: makes every object once, in the order in which they need each
-/// other, and lets them go in the opposite one.
+/// The composition root of `run` and `sync`: makes every object once, in the order in which they
+/// need each other, and lets them go in the opposite one.
 class Replication {
 public:
     Replication(const Config& config, Clock& clock);
@@ -22,13 +22,15 @@ public:
     void reach_target(std::optional<std::chrono::seconds> patience, const std::stop_token& stop);
     /// See LeaseKeeper::acquire.
     void take_lease(std::optional<std::chrono::seconds> patience, const std::stop_token& stop);
-    /// Token, organisation, modules, and the credits spent in the last 24 hours; tries again while Zoho does not answer.
+    /// Token, organisation, modules, and the credits spent in the last 24 hours; tries again while
+    /// Zoho does not answer.
     void meet_zoho(std::optional<std::chrono::seconds> patience, const std::stop_token& stop);
 
     /// Runs the streams; see Engine::run.
     Engine::Outcome run(EngineMode mode, const std::stop_token& stop);
 
     [[nodiscard]] const ProgressBoard& board() const { return *board_; }
+
     [[nodiscard]] const RequestGate& gate() { return session_.gate(); }
 
 private:
@@ -44,4 +46,4 @@ private:
     std::stop_source lost_lease_;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -17,10 +17,12 @@ ExitCode reset_verb(const Config& config, const std::vector<std::string>& stream
                       << "; `zohosyncd status` lists the streams that have\n";
             ++missing;
         } else {
-            std::cout << name << ": marks forgotten; the next run reads again from the anchor, the rows stay\n";
+            std::cout
+                << name
+                << ": marks forgotten; the next run reads again from the anchor, the rows stay\n";
         }
     }
     return missing == 0 ? ExitCode::ok : ExitCode::failure;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -10,11 +10,12 @@ namespace {
 using log::kv;
 using log::Level;
 
-}  // namespace
+} // namespace
 
 ExitCode run_verb(const Config& config, Clock& clock, const std::stop_token& stop) {
     if (config.no_stream_selected) {
-        log::event(Level::warn, "no_stream_matched", {kv("error", "Did not match any streams. Exiting.")});
+        log::event(
+            Level::warn, "no_stream_matched", {kv("error", "Did not match any streams. Exiting.")});
         return ExitCode::ok;
     }
     log::event(Level::info,
@@ -38,4 +39,4 @@ ExitCode run_verb(const Config& config, Clock& clock, const std::stop_token& sto
     return ExitCode::ok;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

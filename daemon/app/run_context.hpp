@@ -21,11 +21,13 @@ namespace zohosyncd {
 
 /// What is known of the organisation while the process runs. Shared by the fetchers.
 struct Organisation {
-    std::string id;                         ///< zgid.
-    std::chrono::sys_seconds first_contact; ///< Zoho's clock; the default anchor lies one year before.
-    std::uint64_t credits_allowed = 0;      ///< In any 24 hours, with the reserve already taken off.
+    std::string id; ///< zgid.
+    std::chrono::sys_seconds
+        first_contact;                 ///< Zoho's clock; the default anchor lies one year before.
+    std::uint64_t credits_allowed = 0; ///< In any 24 hours, with the reserve already taken off.
 
-    /// How If-Modified-Since compares, as soon as one scan has seen it: -1 not known, 0 exclusive, 1 inclusive.
+    /// How If-Modified-Since compares, as soon as one scan has seen it: -1 not known, 0 exclusive,
+    /// 1 inclusive.
     std::atomic<int> inclusive{-1};
 };
 
@@ -48,4 +50,4 @@ struct RunContext {
     Sink& sink;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

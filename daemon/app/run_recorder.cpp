@@ -31,12 +31,13 @@ std::chrono::milliseconds since(const Clock& clock, Clock::TimePoint start) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(clock.now() - start);
 }
 
-}  // namespace
+} // namespace
 
 RunRecorder::RunRecorder(const RunContext& context, const StreamConfig& stream)
     : context_(context), stream_(stream),
-      key_{context.config.source.name, stream.endpoint.stream, stream.target}, run_id_(make_run_id()),
-      started_(context.clock.now()), requests_before_(context.client.requests_sent()) {
+      key_{context.config.source.name, stream.endpoint.stream, stream.target},
+      run_id_(make_run_id()), started_(context.clock.now()),
+      requests_before_(context.client.requests_sent()) {
     context_.board.update(stream.endpoint.stream, [&](StreamProgress& line) {
         const std::string name = line.stream;
         line = {};
@@ -52,7 +53,8 @@ PreparedStream RunRecorder::prepare(const StreamSchema& wanted) {
     if (!owner.empty() && owner != context_.organisation.id) {
         throw SyncError(ErrorKind::wrong_org,
                         "table " + key_.target.text() + " belongs to organisation " + owner +
-                            ", but the credentials are of organisation " + context_.organisation.id +
+                            ", but the credentials are of organisation " +
+                            context_.organisation.id +
                             ": use another target, or the right connection");
     }
     return prepared;
@@ -129,7 +131,8 @@ void RunRecorder::log_finished(const Checkpoint& checkpoint) {
                 kv("high_water_mark", mark(checkpoint.high_water_mark)),
                 kv("consistent_as_of", mark(checkpoint.consistent_as_of)),
                 kv("seconds", since(context_.clock, started_))});
-    context_.board.update(key_.stream, [](StreamProgress& line) { line.activity = StreamActivity::done; });
+    context_.board.update(key_.stream,
+                          [](StreamProgress& line) { line.activity = StreamActivity::done; });
     flush_credits(false);
 }
 
@@ -145,11 +148,12 @@ void RunRecorder::flush_credits(bool is_last) {
     try {
         const auto used = context_.sink.spend_credits(key_.connection, spent);
         const auto allowed = context_.organisation.credits_allowed;
-        context_.gate.set_credits_left(static_cast<std::int64_t>(allowed) - static_cast<std::int64_t>(used));
+        context_.gate.set_credits_left(static_cast<std::int64_t>(allowed) -
+                                       static_cast<std::int64_t>(used));
     } catch (const SyncError&) {
         context_.gate.return_credits_spent(spent);
         throw;
     }
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -7,7 +7,8 @@
 
 namespace zohosyncd {
 
-/// The bookkeeping that every kind of run shares: state key, checkpoint, totals, credits, the closing log line.
+/// The bookkeeping that every kind of run shares: state key, checkpoint, totals, credits, the
+/// closing log line.
 class RunRecorder {
 public:
     RunRecorder(const RunContext& context, const StreamConfig& stream);
@@ -47,4 +48,4 @@ private:
     std::uint64_t repeated_ = 0;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

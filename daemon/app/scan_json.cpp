@@ -15,7 +15,7 @@ std::optional<Instant> instant_at(const json& object, const char* key) {
                                                        : std::nullopt;
 }
 
-}  // namespace
+} // namespace
 
 std::string to_json(const StoredScan& scan) {
     json object{{"start", format_utc(scan.progress.start)},
@@ -41,9 +41,10 @@ std::optional<StoredScan> stored_scan_from(const std::string& text) {
     if (!start || !at) {
         return std::nullopt;
     }
-    return StoredScan{{*start, *at, instant_at(object, "first_date"), instant_at(object, "greatest")},
-                      object.value("staged", false),
-                      object.value("mapping", "")};
+    return StoredScan{
+        {*start, *at, instant_at(object, "first_date"), instant_at(object, "greatest")},
+        object.value("staged", false),
+        object.value("mapping", "")};
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

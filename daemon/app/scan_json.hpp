@@ -7,11 +7,12 @@
 
 namespace zohosyncd {
 
-/// What sync_state.scan holds: where an unfinished scan stands, and for which kind of run it stands there.
+/// What sync_state.scan holds: where an unfinished scan stands, and for which kind of run it stands
+/// there.
 struct StoredScan {
     ScanProgress progress;
-    bool is_staged = false;    ///< Its rows are in the stage of a full refresh.
-    std::string mapping_hash;  ///< A scan under another mapping is begun anew.
+    bool is_staged = false;   ///< Its rows are in the stage of a full refresh.
+    std::string mapping_hash; ///< A scan under another mapping is begun anew.
 };
 
 std::string to_json(const StoredScan& scan);
@@ -19,4 +20,4 @@ std::string to_json(const StoredScan& scan);
 /// Nothing when the text is empty or not ours.
 std::optional<StoredScan> stored_scan_from(const std::string& text);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -31,10 +31,11 @@ std::string organisation_in(const std::string& soid) {
 
 /// The token of one connection; another connection in the same directory has its own file.
 std::string token_file(const ZohoConnection& source, const DaemonConfig& daemon) {
-    return daemon.state_dir.empty() ? std::string{} : daemon.state_dir + "/token-" + source.name + ".json";
+    return daemon.state_dir.empty() ? std::string{}
+                                    : daemon.state_dir + "/token-" + source.name + ".json";
 }
 
-}  // namespace
+} // namespace
 
 ZohoSettings zoho_settings(const ZohoConnection& source, const DaemonConfig& daemon) {
     ZohoSettings settings;
@@ -48,8 +49,10 @@ ZohoSettings zoho_settings(const ZohoConnection& source, const DaemonConfig& dae
     settings.soid = source.soid;
     settings.refresh_token = source.refresh_token;
     settings.token_file = token_file(source, daemon);
-    // A Date that is wrong by less than the overlap costs nothing; beyond, marks fall back on Modified_Time.
-    settings.date_tolerance = std::max<std::chrono::seconds>(daemon.overlap, std::chrono::minutes(1));
+    // A Date that is wrong by less than the overlap costs nothing; beyond, marks fall back on
+    // Modified_Time.
+    settings.date_tolerance =
+        std::max<std::chrono::seconds>(daemon.overlap, std::chrono::minutes(1));
     return settings;
 }
 
@@ -70,10 +73,12 @@ std::unique_ptr<Sink> make_sink(const TargetConnection& target, const std::strin
 
 ZohoSession::ZohoSession(const ZohoConnection& source, const DaemonConfig& daemon, Clock& clock)
     : settings_(zoho_settings(source, daemon)), clock_(clock),
-      gate_({source.requests_per_second, source.concurrency}, clock), tokens_(settings_, gate_, clock) {}
+      gate_({source.requests_per_second, source.concurrency}, clock),
+      tokens_(settings_, gate_, clock) {}
 
 std::unique_ptr<ApiClient> ZohoSession::make_client() {
-    return std::make_unique<ApiClient>(settings_, tokens_, gate_, clock_, make_curl_transport(HttpLimits{}));
+    return std::make_unique<ApiClient>(
+        settings_, tokens_, gate_, clock_, make_curl_transport(HttpLimits{}));
 }
 
 void meet_organisation(ApiClient& client,
@@ -151,4 +156,4 @@ void expand_every_module(ApiClient& client, Config& config, const std::stop_toke
     }
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -20,13 +20,16 @@ ZohoSettings zoho_settings(const ZohoConnection& source, const DaemonConfig& dae
 /// A sink for the target; it connects when first used.
 std::unique_ptr<Sink> make_sink(const TargetConnection& target, const std::string& state_schema);
 
-/// Everything that talks to one organisation: gate, token, clients. Made once a process, in main's verb.
+/// Everything that talks to one organisation: gate, token, clients. Made once a process, in main's
+/// verb.
 class ZohoSession {
 public:
     ZohoSession(const ZohoConnection& source, const DaemonConfig& daemon, Clock& clock);
 
     [[nodiscard]] std::unique_ptr<ApiClient> make_client();
+
     [[nodiscard]] RequestGate& gate() { return gate_; }
+
     [[nodiscard]] const ZohoSettings& settings() const { return settings_; }
 
 private:
@@ -45,10 +48,11 @@ void meet_organisation(ApiClient& client,
                        Organisation& organisation,
                        const std::stop_token& stop);
 
-/// Refuses streams of modules that the organisation does not have: SyncError{bad_config} names them.
+/// Refuses streams of modules that the organisation does not have: SyncError{bad_config} names
+/// them.
 void require_modules(ApiClient& client, const Config& config, const std::stop_token& stop);
 
 /// Adds a stream for each readable module when the file asks for 'module:*'.
 void expand_every_module(ApiClient& client, Config& config, const std::stop_token& stop);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -3,9 +3,10 @@
 #include "daemon/core/time.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
 #include <iostream>
 #include <map>
-#include <nlohmann/json.hpp>
 
 namespace zohosyncd {
 namespace {
@@ -21,7 +22,8 @@ nlohmann::json json_of(const Time& time) {
 
 /// Seconds since the target was last known to be complete; nothing when it never was.
 std::optional<std::int64_t> freshness(const StreamState& state, std::chrono::sys_seconds now) {
-    return state.consistent_as_of ? std::optional((now - *state.consistent_as_of).count()) : std::nullopt;
+    return state.consistent_as_of ? std::optional((now - *state.consistent_as_of).count())
+                                  : std::nullopt;
 }
 
 std::optional<std::uint64_t> rows_of(const StreamState& state, const RowCounts& counts) {
@@ -29,34 +31,40 @@ std::optional<std::uint64_t> rows_of(const StreamState& state, const RowCounts& 
     return found == counts.end() ? std::nullopt : std::optional(found->second);
 }
 
-void print_json(const std::vector<StreamState>& states, const RowCounts& counts, std::chrono::sys_seconds now) {
+void print_json(const std::vector<StreamState>& states,
+                const RowCounts& counts,
+                std::chrono::sys_seconds now) {
     nlohmann::json list = nlohmann::json::array();
     for (const auto& state : states) {
         const auto fresh = freshness(state, now);
         const auto rows = rows_of(state, counts);
-        list.push_back({{"connection", state.key.connection},
-                        {"stream", state.key.stream},
-                        {"target", state.key.target.text()},
-                        {"status", to_string(state.status)},
-                        {"mode", state.mode},
-                        {"freshness_seconds", fresh ? nlohmann::json(*fresh) : nlohmann::json()},
-                        {"anchor", json_of(state.anchor)},
-                        {"high_water_mark", json_of(state.high_water_mark)},
-                        {"consistent_as_of", json_of(state.consistent_as_of)},
-                        {"last_attempt_at", json_of(state.last_attempt_at)},
-                        {"last_success_at", json_of(state.last_success_at)},
-                        {"rows", rows ? nlohmann::json(*rows) : nlohmann::json()},
-                        {"rows_upserted", state.rows_upserted},
-                        {"rows_unchanged", state.rows_unchanged},
-                        {"rows_deleted", state.rows_deleted},
-                        {"consecutive_failures", state.consecutive_failures},
-                        {"scan_in_progress", !state.scan.empty()},
-                        {"last_error", state.last_error.empty() ? nlohmann::json() : nlohmann::json(state.last_error)}});
+        list.push_back(
+            {{"connection", state.key.connection},
+             {"stream", state.key.stream},
+             {"target", state.key.target.text()},
+             {"status", to_string(state.status)},
+             {"mode", state.mode},
+             {"freshness_seconds", fresh ? nlohmann::json(*fresh) : nlohmann::json()},
+             {"anchor", json_of(state.anchor)},
+             {"high_water_mark", json_of(state.high_water_mark)},
+             {"consistent_as_of", json_of(state.consistent_as_of)},
+             {"last_attempt_at", json_of(state.last_attempt_at)},
+             {"last_success_at", json_of(state.last_success_at)},
+             {"rows", rows ? nlohmann::json(*rows) : nlohmann::json()},
+             {"rows_upserted", state.rows_upserted},
+             {"rows_unchanged", state.rows_unchanged},
+             {"rows_deleted", state.rows_deleted},
+             {"consecutive_failures", state.consecutive_failures},
+             {"scan_in_progress", !state.scan.empty()},
+             {"last_error",
+              state.last_error.empty() ? nlohmann::json() : nlohmann::json(state.last_error)}});
     }
     std::cout << list.dump(2) << "\n";
 }
 
-void print_table(const std::vector<StreamState>& states, const RowCounts& counts, std::chrono::sys_seconds now) {
+void print_table(const std::vector<StreamState>& states,
+                 const RowCounts& counts,
+                 std::chrono::sys_seconds now) {
     std::cout << fmt::format("{:<16} {:<28} {:<8} {:>10} {:<21} {:>12} {}\n",
                              "stream",
                              "target",
@@ -72,13 +80,14 @@ void print_table(const std::vector<StreamState>& states, const RowCounts& counts
                                  state.key.target.text(),
                                  to_string(state.status),
                                  fresh ? format_duration(std::chrono::seconds(*fresh)) : "never",
-                                 state.high_water_mark ? format_utc(*state.high_water_mark) : "none",
+                                 state.high_water_mark ? format_utc(*state.high_water_mark)
+                                                       : "none",
                                  rows_of(state, counts).value_or(state.rows_upserted),
                                  state.last_error);
     }
 }
 
-}  // namespace
+} // namespace
 
 ExitCode status_verb(const Config& config, bool as_json, bool counts_rows, Clock& clock) {
     const auto sink = make_sink(config.target, config.daemon.state_schema);
@@ -101,4 +110,4 @@ ExitCode status_verb(const Config& config, bool as_json, bool counts_rows, Clock
     return ExitCode::ok;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

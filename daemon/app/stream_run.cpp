@@ -17,4 +17,4 @@ void run_stream(const RunContext& context,
     }
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -13,15 +13,17 @@ using namespace std::chrono_literals;
 using log::kv;
 using log::Level;
 
-// Contract §8.8 and §10: this long `sync` waits for another holder, and for a target that does not answer.
+// Contract §8.8 and §10: this long `sync` waits for another holder, and for a target that does not
+// answer.
 constexpr std::chrono::seconds lease_patience = 30s;
 constexpr std::chrono::seconds target_patience = 60s;
 
-}  // namespace
+} // namespace
 
 ExitCode sync_verb(const Config& config, Clock& clock, const std::stop_token& stop) {
     if (config.no_stream_selected) {
-        log::event(Level::warn, "no_stream_matched", {kv("error", "Did not match any streams. Exiting.")});
+        log::event(
+            Level::warn, "no_stream_matched", {kv("error", "Did not match any streams. Exiting.")});
         return ExitCode::ok;
     }
     Replication replication(config, clock);
@@ -41,4 +43,4 @@ ExitCode sync_verb(const Config& config, Clock& clock, const std::stop_token& st
     return outcome.failed == 0 ? ExitCode::ok : ExitCode::failure;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -9,8 +9,8 @@
 
 namespace zohosyncd {
 
-/// The verbs of the command line, one file each. Each returns its exit code, and throws SyncError for what
-/// main has to report.
+/// The verbs of the command line, one file each. Each returns its exit code, and throws SyncError
+/// for what main has to report.
 ExitCode run_verb(const Config& config, Clock& clock, const std::stop_token& stop);
 ExitCode sync_verb(const Config& config, Clock& clock, const std::stop_token& stop);
 ExitCode discover_verb(const ZohoConnection& source,
@@ -29,4 +29,4 @@ ExitCode conns_test_verb(const std::optional<ZohoConnection>& source,
                          Clock& clock,
                          const std::stop_token& stop);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

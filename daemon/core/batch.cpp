@@ -44,11 +44,12 @@ std::vector<std::uint32_t> Batch::rows_to_write() const {
         }
         return versions_[a] != versions_[b] ? versions_[a] > versions_[b] : a > b;
     });
-    const auto last = std::unique(order.begin(), order.end(), [this](std::uint32_t a, std::uint32_t b) {
-        return ids_[a] == ids_[b];
-    });
+    const auto last =
+        std::unique(order.begin(), order.end(), [this](std::uint32_t a, std::uint32_t b) {
+            return ids_[a] == ids_[b];
+        });
     order.erase(last, order.end());
     return order;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

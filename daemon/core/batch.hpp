@@ -15,8 +15,11 @@ namespace zohosyncd {
 class ColumnData {
 public:
     [[nodiscard]] std::size_t size() const { return ends_.size(); }
+
     [[nodiscard]] std::size_t bytes() const { return arena_.size(); }
+
     [[nodiscard]] bool is_null(std::size_t row) const { return nulls_[row]; }
+
     [[nodiscard]] std::string_view value(std::size_t row) const {
         const std::size_t begin = row == 0 ? 0 : ends_[row - 1];
         return std::string_view(arena_).substr(begin, ends_[row] - begin);
@@ -31,6 +34,7 @@ public:
 
     /// Lets the caller write a value in place: append to the returned string, then call close().
     std::string& open() { return arena_; }
+
     void close(bool is_null) {
         if (is_null) {
             arena_.resize(ends_.empty() ? 0 : ends_.back());
@@ -61,9 +65,9 @@ private:
 
 /// A value, or a whole record, that could not be stored as it is. Ends in the table `quarantine`.
 struct Quarantined {
-    std::int64_t id = 0;  ///< 0 when the record has no usable id.
-    std::string reason;   ///< Column and what was expected; no content.
-    std::string body;     ///< The raw value or record. Personal data: goes to the target only.
+    std::int64_t id = 0; ///< 0 when the record has no usable id.
+    std::string reason;  ///< Column and what was expected; no content.
+    std::string body;    ///< The raw value or record. Personal data: goes to the target only.
 };
 
 /// Rows of one stream in columns, in the order in which they were read. Column 0 of the schema, the
@@ -71,18 +75,25 @@ struct Quarantined {
 class Batch {
 public:
     Batch() = default;
+
     explicit Batch(std::size_t columns) : columns_(columns) {}
 
     [[nodiscard]] std::size_t rows() const { return ids_.size(); }
+
     [[nodiscard]] std::size_t columns() const { return columns_.size(); }
+
     /// About how much text the rows hold.
     [[nodiscard]] std::size_t bytes() const;
 
     [[nodiscard]] const std::vector<std::int64_t>& ids() const { return ids_; }
+
     /// Modified_Time of each row; Instant::min() when the record has none.
-    [[nodiscard]] const std::vector<std::chrono::sys_seconds>& versions() const { return versions_; }
+    [[nodiscard]] const std::vector<std::chrono::sys_seconds>& versions() const {
+        return versions_;
+    }
 
     [[nodiscard]] const ColumnData& column(std::size_t index) const { return columns_[index]; }
+
     ColumnData& column(std::size_t index) { return columns_[index]; }
 
     /// Ends a row whose values were appended to every column but the first.
@@ -96,13 +107,14 @@ public:
     void clear();
 
     std::vector<Quarantined>& quarantined() { return quarantined_; }
+
     [[nodiscard]] const std::vector<Quarantined>& quarantined() const { return quarantined_; }
 
     /// How many characters were replaced by U+FFFD.
     std::size_t replaced_characters = 0;
 
-    /// Which rows to write: of each id only its greatest version, of equal versions the one read last;
-    /// sorted by id, so that two writers never deadlock.
+    /// Which rows to write: of each id only its greatest version, of equal versions the one read
+    /// last; sorted by id, so that two writers never deadlock.
     [[nodiscard]] std::vector<std::uint32_t> rows_to_write() const;
 
 private:
@@ -112,4 +124,4 @@ private:
     std::vector<Quarantined> quarantined_;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

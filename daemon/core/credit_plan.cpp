@@ -12,7 +12,7 @@ double runs_per_day(std::chrono::seconds interval) {
     return seconds_per_day / static_cast<double>(std::max<std::int64_t>(interval.count(), 1));
 }
 
-}  // namespace
+} // namespace
 
 double interval_stretch(std::span<const StreamCost> streams,
                         std::chrono::seconds metadata_age,
@@ -29,4 +29,4 @@ double interval_stretch(std::span<const StreamCost> streams,
     return std::max(1.0, polling / std::max(left, 1.0));
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

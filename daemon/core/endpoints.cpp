@@ -12,7 +12,7 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
     });
 }
 
-}  // namespace
+} // namespace
 
 const std::array<Endpoint, 14>& known_endpoints() {
     static const std::array<Endpoint, 14> endpoints{{
@@ -52,4 +52,4 @@ Endpoint endpoint_for_module(std::string_view module) {
     return {std::string(module), std::string(module), EndpointKind::records, true};
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

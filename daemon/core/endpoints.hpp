@@ -9,17 +9,17 @@ namespace zohosyncd {
 
 /// How an endpoint is read.
 enum class EndpointKind {
-    records,  ///< A module of records: GET /{Module}, incremental by Modified_Time.
-    users,    ///< GET /users, page numbers, always a full refresh.
-    modules,  ///< GET /settings/modules, one answer, always a full refresh.
+    records, ///< A module of records: GET /{Module}, incremental by Modified_Time.
+    users,   ///< GET /users, page numbers, always a full refresh.
+    modules, ///< GET /settings/modules, one answer, always a full refresh.
 };
 
 /// One of the 14 endpoints that Sling names, or a module of the organisation by its API name.
 struct Endpoint {
-    std::string stream;  ///< "meetings", or "Invoices" for an extra module.
-    std::string module;  ///< Zoho's API name: "Events"; empty for users and modules.
+    std::string stream; ///< "meetings", or "Invoices" for an extra module.
+    std::string module; ///< Zoho's API name: "Events"; empty for users and modules.
     EndpointKind kind = EndpointKind::records;
-    bool has_delete_list = true;  ///< Notes have no /deleted (zoho-api-facts §8).
+    bool has_delete_list = true; ///< Notes have no /deleted (zoho-api-facts §8).
 
     bool operator==(const Endpoint&) const = default;
 };
@@ -33,4 +33,4 @@ std::optional<Endpoint> find_endpoint(std::string_view stream);
 /// The endpoint for a module's API name: a known one's when there is one ("Events" gives meetings).
 Endpoint endpoint_for_module(std::string_view module);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -91,7 +91,7 @@ Reaction reaction_to(ErrorKind kind) {
     case ErrorKind::internal:
         return Reaction::end_process;
     }
-    return Reaction::end_process;  // Unreachable: -Wswitch keeps the list complete.
+    return Reaction::end_process; // Unreachable: -Wswitch keeps the list complete.
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

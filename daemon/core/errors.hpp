@@ -8,10 +8,10 @@ namespace zohosyncd {
 
 /// What went wrong, as far as the reaction to it differs.
 enum class ErrorKind {
-    network,            ///< No answer from Zoho: refused, reset, timed out, cut short.
-    server_error,       ///< 5xx from Zoho or its edge.
-    bad_response,       ///< An answer that is not what the API promises: HTML, missing keys, too big.
-    rate_limited,       ///< 429, or Zoho says that there were too many calls.
+    network,      ///< No answer from Zoho: refused, reset, timed out, cut short.
+    server_error, ///< 5xx from Zoho or its edge.
+    bad_response, ///< An answer that is not what the API promises: HTML, missing keys, too big.
+    rate_limited, ///< 429, or Zoho says that there were too many calls.
     credits_exhausted,  ///< Our own budget, or Zoho's, is used up for now.
     unauthorized,       ///< A fresh access token was refused.
     auth_refused,       ///< The token endpoint refuses the credentials; only the operator can help.
@@ -23,16 +23,16 @@ enum class ErrorKind {
     sink_down,          ///< The target can not be reached.
     sink_conflict,      ///< Deadlock, serialisation failure, lock timeout: the same again may pass.
     sink_full,          ///< No space left on the target.
-    sink_refused,       ///< The target refuses what we ask: rights, missing schema, bad credentials.
-    schema_conflict,    ///< The table can not hold the stream until an operator changes it.
-    lease_lost,         ///< Another process is the writer now.
-    lease_held,         ///< Another process holds the lease and did not let go in time.
-    wrong_org,          ///< The target belongs to another organisation.
-    bad_config,         ///< The configuration is wrong.
-    bad_usage,          ///< The command line is wrong.
-    unsafe_file,        ///< A secret's file can be read by others.
-    stopped,            ///< A stop was requested while waiting. Not a fault.
-    internal,           ///< A broken invariant of ours.
+    sink_refused,    ///< The target refuses what we ask: rights, missing schema, bad credentials.
+    schema_conflict, ///< The table can not hold the stream until an operator changes it.
+    lease_lost,      ///< Another process is the writer now.
+    lease_held,      ///< Another process holds the lease and did not let go in time.
+    wrong_org,       ///< The target belongs to another organisation.
+    bad_config,      ///< The configuration is wrong.
+    bad_usage,       ///< The command line is wrong.
+    unsafe_file,     ///< A secret's file can be read by others.
+    stopped,         ///< A stop was requested while waiting. Not a fault.
+    internal,        ///< A broken invariant of ours.
 };
 
 /// The constant name used in logs and metrics, such as "rate_limited".
@@ -40,11 +40,11 @@ const char* to_string(ErrorKind kind);
 
 /// What the worker of a stream does about an error.
 enum class Reaction {
-    back_off_stream,     ///< This stream waits and tries again; the others go on.
-    pause_organisation,  ///< Nobody talks to Zoho for a while; then one probe goes first.
-    deny_stream,         ///< No permission; asked again seldom.
-    block_stream,        ///< Waits for an operator; looked at again seldom.
-    end_process,         ///< Nothing can work until something outside changes.
+    back_off_stream,    ///< This stream waits and tries again; the others go on.
+    pause_organisation, ///< Nobody talks to Zoho for a while; then one probe goes first.
+    deny_stream,        ///< No permission; asked again seldom.
+    block_stream,       ///< Waits for an operator; looked at again seldom.
+    end_process,        ///< Nothing can work until something outside changes.
 };
 
 /// The one place where that is decided.
@@ -54,7 +54,8 @@ Reaction reaction_to(ErrorKind kind);
 /// and what to do; it holds no secret and no record content.
 class SyncError : public std::runtime_error {
 public:
-    SyncError(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+    SyncError(ErrorKind kind, const std::string& message)
+        : std::runtime_error(message), kind_(kind) {}
 
     SyncError& with_retry_after(std::chrono::milliseconds wait) {
         retry_after_ = wait;
@@ -79,9 +80,13 @@ public:
     }
 
     [[nodiscard]] ErrorKind kind() const { return kind_; }
+
     [[nodiscard]] std::chrono::milliseconds retry_after() const { return retry_after_; }
+
     [[nodiscard]] const std::string& zoho_code() const { return zoho_code_; }
+
     [[nodiscard]] long http_status() const { return http_status_; }
+
     [[nodiscard]] const std::string& sqlstate() const { return sqlstate_; }
 
 private:
@@ -92,4 +97,4 @@ private:
     std::string sqlstate_;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -112,7 +112,8 @@ std::string hashed_name(const std::string& plain, const std::string& api_name, u
     return plain.substr(0, end) + '_' + sha256_hex(hashed).substr(0, hash_digits);
 }
 
-/// Users and modules carry keys such as `$current_shift`: the sign is no part of the name (contract §6).
+/// Users and modules carry keys such as `$current_shift`: the sign is no part of the name (contract
+/// §6).
 std::string_view without_dollar(std::string_view api_name) {
     return api_name.starts_with('$') ? api_name.substr(1) : api_name;
 }

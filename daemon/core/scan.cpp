@@ -10,15 +10,16 @@ namespace {
 
 constexpr std::chrono::seconds one_second{1};
 
-// Behind a token that is a snapshot, a page may hold nothing but rows that were edited meanwhile, in
-// front of rows of the second. Three such pages in a row are no edits any more but the end of the second;
-// without a limit, a list that grows faster than it is read would be followed for ever.
+// Behind a token that is a snapshot, a page may hold nothing but rows that were edited meanwhile,
+// in front of rows of the second. Three such pages in a row are no edits any more but the end of
+// the second; without a limit, a list that grows faster than it is read would be followed for ever.
 constexpr int enough_pages_beyond = 3;
 
 void require_sorted(const PageFacts& page, std::chrono::sys_seconds since) {
     if (!std::is_sorted(page.versions.begin(), page.versions.end())) {
-        throw SyncError(ErrorKind::bad_response,
-                        "list reply: rows are not sorted by Modified_Time, although sort_by asked for it");
+        throw SyncError(
+            ErrorKind::bad_response,
+            "list reply: rows are not sorted by Modified_Time, although sort_by asked for it");
     }
     if (!page.versions.empty() && page.versions.front() < since) {
         throw SyncError(ErrorKind::bad_response,
@@ -30,7 +31,7 @@ bool shows_second(const PageFacts& page, std::chrono::sys_seconds second) {
     return std::find(page.versions.begin(), page.versions.end(), second) != page.versions.end();
 }
 
-}  // namespace
+} // namespace
 
 Scan::Scan(Instant start, std::optional<bool> inclusive)
     : Scan(ScanProgress{start, start, std::nullopt, std::nullopt}, inclusive) {}
@@ -74,10 +75,11 @@ void Scan::note(const PageFacts& page, const PageRequest& asked) {
         progress_.greatest = std::max(progress_.greatest.value_or(version), version);
     }
     if (asked.page_token.empty() && shows_second(page, asked.since)) {
-        inclusive_ = true;  // The only proof there is; it beats a guess.
+        inclusive_ = true; // The only proof there is; it beats a guess.
     }
     if (page.more_records && page.versions.empty()) {
-        throw SyncError(ErrorKind::bad_response, "list reply: more_records is true on an empty page");
+        throw SyncError(ErrorKind::bad_response,
+                        "list reply: more_records is true on an empty page");
     }
 }
 
@@ -99,7 +101,8 @@ void Scan::take_anchored(const PageFacts& page, const PageRequest& asked) {
         return;
     }
     if (page.versions.back() < progress_.at) {
-        return;  // All of it is the second too much; now that this is known, it is not asked for again.
+        return; // All of it is the second too much; now that this is known, it is not asked for
+                // again.
     }
     progress_.at = page.versions.back();
     boundary_was_seen_ = true;
@@ -134,8 +137,8 @@ void Scan::take_of_second(const PageFacts& page) {
     end_walk_of_second(!page.more_records);
 }
 
-/// A row after the second proves it, unless it may have been edited since the walk began: behind a token
-/// that is a snapshot, such a row keeps its old place.
+/// A row after the second proves it, unless it may have been edited since the walk began: behind a
+/// token that is a snapshot, such a row keeps its old place.
 bool Scan::leads_out_of_second(const PageFacts& page) {
     const Instant present = walk_date_.value_or(second_);
     bool shows_the_second = false;
@@ -163,7 +166,8 @@ void Scan::end_walk_of_second(bool list_ended) {
             finish();
             return;
         }
-        // Not the last row of the page that led out of the second: a token gave it, so it proves nothing.
+        // Not the last row of the page that led out of the second: a token gave it, so it proves
+        // nothing.
         phase_ = Phase::walking;
         progress_.at = second_ + one_second;
         boundary_was_seen_ = false;
@@ -177,4 +181,4 @@ void Scan::end_walk_of_second(bool list_ended) {
     begin_walk_of_second();
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

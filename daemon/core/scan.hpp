@@ -11,11 +11,12 @@ namespace zohosyncd {
 
 /// What the next list request of a scan asks for.
 struct PageRequest {
-    std::chrono::sys_seconds since;  ///< If-Modified-Since; all slices of the page use the same.
-    std::string page_token;          ///< Empty: a page anchored anew.
+    std::chrono::sys_seconds since; ///< If-Modified-Since; all slices of the page use the same.
+    std::string page_token;         ///< Empty: a page anchored anew.
 };
 
-/// What a page told the scan: the ids and Modified_Time of its rows, in Zoho's order, and the paging keys.
+/// What a page told the scan: the ids and Modified_Time of its rows, in Zoho's order, and the
+/// paging keys.
 struct PageFacts {
     std::span<const std::int64_t> ids;
     std::span<const std::chrono::sys_seconds> versions;
@@ -28,10 +29,10 @@ struct PageFacts {
 /// Where a scan stands, as stored with the rows of each commit. A scan resumed from it reads again
 /// at most what came after that commit.
 struct ScanProgress {
-    std::chrono::sys_seconds start;                      ///< Where the scan began.
-    std::chrono::sys_seconds at;                         ///< Everything before is committed.
-    std::optional<std::chrono::sys_seconds> first_date;  ///< `Date` of its first reply.
-    std::optional<std::chrono::sys_seconds> greatest;    ///< Greatest Modified_Time seen.
+    std::chrono::sys_seconds start;                     ///< Where the scan began.
+    std::chrono::sys_seconds at;                        ///< Everything before is committed.
+    std::optional<std::chrono::sys_seconds> first_date; ///< `Date` of its first reply.
+    std::optional<std::chrono::sys_seconds> greatest;   ///< Greatest Modified_Time seen.
 
     bool operator==(const ScanProgress&) const = default;
 };
@@ -39,24 +40,25 @@ struct ScanProgress {
 /// One walk over everything modified at or after `start`, ascending by Modified_Time, that loses
 /// nothing while records are edited and deleted between its requests, whatever a page token is.
 ///
-/// Each page is anchored anew at the Modified_Time of the last row of the page before, so no request depends
-/// on positions in a list that may have moved. Only when a whole page carries one second are tokens
-/// used, within that second; the second is then walked again until two walks give the same ids: a
-/// record that left it between two token pages may have hidden another one, but then it is missing
-/// from the second walk. The scan ends with the list, or with the first anchored page that lies
-/// wholly at or after its first `Date`: whatever follows is the next scan's, however much it is.
-/// ARCHITECTURE.md carries the whole argument.
+/// Each page is anchored anew at the Modified_Time of the last row of the page before, so no
+/// request depends on positions in a list that may have moved. Only when a whole page carries one
+/// second are tokens used, within that second; the second is then walked again until two walks give
+/// the same ids: a record that left it between two token pages may have hidden another one, but
+/// then it is missing from the second walk. The scan ends with the list, or with the first anchored
+/// page that lies wholly at or after its first `Date`: whatever follows is the next scan's, however
+/// much it is. ARCHITECTURE.md carries the whole argument.
 ///
-/// A pure state machine: ask next(), send it, hand the page to take(), until finished(). Every page's rows are
-/// to be stored, repeats included. Throws SyncError{bad_response} on a page that can not be a list
-/// sorted by Modified_Time from the header on, or that promises more without a way to get it.
+/// A pure state machine: ask next(), send it, hand the page to take(), until finished(). Every
+/// page's rows are to be stored, repeats included. Throws SyncError{bad_response} on a page that
+/// can not be a list sorted by Modified_Time from the header on, or that promises more without a
+/// way to get it.
 class Scan {
 public:
     using Instant = std::chrono::sys_seconds;
 
-    /// `inclusive` is what is known of the comparison of If-Modified-Since: true for >=, false for >,
-    /// nothing when no page has shown it yet. Until it is known to be inclusive, one second less is
-    /// asked for, which costs a few repeated rows and is right either way.
+    /// `inclusive` is what is known of the comparison of If-Modified-Since: true for >=, false for
+    /// >, nothing when no page has shown it yet. Until it is known to be inclusive, one second less
+    /// is asked for, which costs a few repeated rows and is right either way.
     Scan(Instant start, std::optional<bool> inclusive);
     Scan(const ScanProgress& progress, std::optional<bool> inclusive);
 
@@ -64,7 +66,9 @@ public:
     void take(const PageFacts& page);
 
     [[nodiscard]] bool finished() const { return phase_ == Phase::finished; }
+
     [[nodiscard]] const ScanProgress& progress() const { return progress_; }
+
     [[nodiscard]] std::optional<bool> inclusive() const { return inclusive_; }
 
     /// Rows that came again because a page begins with the second that the page before ended with.
@@ -72,9 +76,9 @@ public:
 
 private:
     enum class Phase {
-        walking,     ///< Pages anchored anew.
-        in_second,   ///< Token pages within one second.
-        confirming,  ///< The same second again, to compare the ids.
+        walking,    ///< Pages anchored anew.
+        in_second,  ///< Token pages within one second.
+        confirming, ///< The same second again, to compare the ids.
         finished,
     };
 
@@ -87,16 +91,17 @@ private:
     void follow_token(const PageFacts& page);
     [[nodiscard]] bool is_of_next_scan(const PageFacts& page) const;
     [[nodiscard]] bool leads_out_of_second(const PageFacts& page);
+
     void finish() { phase_ = Phase::finished; }
 
     Phase phase_ = Phase::walking;
     ScanProgress progress_;
     std::optional<bool> inclusive_;
-    bool boundary_was_seen_ = false;  ///< progress_.at is the second of a row that a page showed.
+    bool boundary_was_seen_ = false; ///< progress_.at is the second of a row that a page showed.
     std::uint64_t repeated_rows_ = 0;
 
     Instant second_;
-    Instant second_header_;  ///< The header that the token of the second is bound to.
+    Instant second_header_; ///< The header that the token of the second is bound to.
     std::string token_;
     std::optional<Instant> walk_date_;  ///< `Date` of the first page of this walk of the second.
     int pages_beyond_ = 0;              ///< Pages in a row that hold no row of the second.
@@ -105,4 +110,4 @@ private:
     bool list_ended_before_ = false;    ///< The walk before ended with the list itself.
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

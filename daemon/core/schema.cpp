@@ -16,7 +16,7 @@ constexpr std::array<std::pair<ColumnType, const char*>, 7> names{{
     {ColumnType::json, "json"},
 }};
 
-}  // namespace
+} // namespace
 
 const char* to_string(ColumnType type) {
     for (const auto& [known, name] : names) {
@@ -36,4 +36,4 @@ std::optional<ColumnType> column_type_from(std::string_view name) {
     return std::nullopt;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -15,7 +15,8 @@ enum class ColumnType { text, bigint, numeric, boolean, date, timestamptz, json 
 const char* to_string(ColumnType type);
 std::optional<ColumnType> column_type_from(std::string_view name);
 
-/// "schema"."table" in PostgreSQL; SQLite uses `table` alone. An empty schema is not allowed for PostgreSQL.
+/// "schema"."table" in PostgreSQL; SQLite uses `table` alone. An empty schema is not allowed for
+/// PostgreSQL.
 struct TableName {
     std::string schema;
     std::string table;
@@ -28,17 +29,17 @@ struct TableName {
 
 /// One field of a stream and the column that holds it.
 struct Column {
-    std::string api_name;   ///< Zoho's name, such as "Last_Name"; never changes with labels.
-    std::string name;       ///< The column's name; empty until Sink::prepare has given it.
-    std::string label;      ///< What people see in Zoho; used for COMMENT ON COLUMN.
-    std::string field_id;   ///< Zoho's id of the field, empty if it has none.
-    std::string data_type;  ///< Zoho's data_type, such as "ownerlookup".
+    std::string api_name;  ///< Zoho's name, such as "Last_Name"; never changes with labels.
+    std::string name;      ///< The column's name; empty until Sink::prepare has given it.
+    std::string label;     ///< What people see in Zoho; used for COMMENT ON COLUMN.
+    std::string field_id;  ///< Zoho's id of the field, empty if it has none.
+    std::string data_type; ///< Zoho's data_type, such as "ownerlookup".
     ColumnType type = ColumnType::text;
     /// False for values that change by themselves (Isonline and offset of users): they are stored
     /// when something else changed, but do not make a row count as changed.
     bool counts_as_change = true;
-    /// List calls cut rich text after this many characters; a single record is cut alike, so that the
-    /// row does not depend on the way it was read.
+    /// List calls cut rich text after this many characters; a single record is cut alike, so that
+    /// the row does not depend on the way it was read.
     std::optional<std::size_t> list_limit;
 };
 
@@ -51,4 +52,4 @@ struct StreamSchema {
     std::optional<std::size_t> version_column;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -33,7 +33,7 @@ std::optional<std::vector<std::size_t>> agreeing_rows(std::int64_t id,
     return rows;
 }
 
-}  // namespace
+} // namespace
 
 std::vector<Slice> plan_slices(std::span<const std::string> fields, std::size_t version) {
     const std::size_t fixed_characters = fields[0].size() + 1 + fields[version].size();
@@ -81,8 +81,10 @@ std::vector<std::int64_t> join_slices(std::span<const Slice> slices,
         for (std::size_t slice = 0; slice < slices.size(); ++slice) {
             const std::size_t from = slice == 0 ? row : (*rows)[slice - 1];
             // The first two fields are id and Modified_Time, which every slice repeats.
-            for (std::size_t field = slice == 0 ? 1 : 2; field < slices[slice].columns.size(); ++field) {
-                out.column(slices[slice].columns[field]).copy_from(pages[slice].column(field), from);
+            for (std::size_t field = slice == 0 ? 1 : 2; field < slices[slice].columns.size();
+                 ++field) {
+                out.column(slices[slice].columns[field])
+                    .copy_from(pages[slice].column(field), from);
             }
         }
         out.end_row(id, version);
@@ -90,4 +92,4 @@ std::vector<std::int64_t> join_slices(std::span<const Slice> slices,
     return unsettled;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

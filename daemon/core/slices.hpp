@@ -18,8 +18,8 @@ constexpr std::size_t max_field_characters_per_call = 1000;
 
 /// One part of a module's fields that one list call can ask for.
 struct Slice {
-    std::vector<std::string> fields;   ///< API names, `id` and `Modified_Time` first.
-    std::vector<std::size_t> columns;  ///< For each field its index in the stream's schema.
+    std::vector<std::string> fields;  ///< API names, `id` and `Modified_Time` first.
+    std::vector<std::size_t> columns; ///< For each field its index in the stream's schema.
 };
 
 /// Splits the fields into as few slices as the limits allow. `fields[0]` is `id`; `version` is the
@@ -28,12 +28,12 @@ std::vector<Slice> plan_slices(std::span<const std::string> fields, std::size_t 
 
 /// Joins the slices of one page into `out`, which has a column for every field of the schema.
 ///
-/// A record is taken over only when every slice shows it with the same Modified_Time and that second
-/// was over when the first slice was answered (`settled_before`): otherwise two edits in one second could
-/// be mixed. The ids of the other records come back; they have to be fetched whole.
+/// A record is taken over only when every slice shows it with the same Modified_Time and that
+/// second was over when the first slice was answered (`settled_before`): otherwise two edits in one
+/// second could be mixed. The ids of the other records come back; they have to be fetched whole.
 std::vector<std::int64_t> join_slices(std::span<const Slice> slices,
                                       std::span<const Batch> pages,
                                       std::chrono::sys_seconds settled_before,
                                       Batch& out);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -14,7 +14,7 @@ constexpr std::array<std::pair<StreamStatus, const char*>, 5> names{{
     {StreamStatus::blocked, "blocked"},
 }};
 
-}  // namespace
+} // namespace
 
 const char* to_string(StreamStatus status) {
     for (const auto& [known, name] : names) {
@@ -34,4 +34,4 @@ std::optional<StreamStatus> stream_status_from(std::string_view name) {
     return std::nullopt;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -12,8 +12,8 @@ namespace zohosyncd {
 
 /// Which state row a stream owns. Another target is another stream.
 struct StreamKey {
-    std::string connection;  ///< Name of the source connection, upper case.
-    std::string stream;      ///< Stream name, as in the table's name: "leads", "Invoices".
+    std::string connection; ///< Name of the source connection, upper case.
+    std::string stream;     ///< Stream name, as in the table's name: "leads", "Invoices".
     TableName target;
 
     bool operator==(const StreamKey&) const = default;
@@ -34,16 +34,16 @@ struct RunSummary {
 
 /// What is stored together with the rows of one commit. Every mark is a time of Zoho's.
 struct Checkpoint {
-    std::string org;    ///< Zoho's organisation id (zgid); never changes for a state row.
-    std::string mode;   ///< "incremental" or "full-refresh".
+    std::string org;  ///< Zoho's organisation id (zgid); never changes for a state row.
+    std::string mode; ///< "incremental" or "full-refresh".
     std::optional<std::chrono::sys_seconds> anchor;
     std::optional<std::chrono::sys_seconds> high_water_mark;
     std::optional<std::chrono::sys_seconds> deletes_mark;
     std::optional<std::chrono::sys_seconds> consistent_as_of;
-    std::string scan;   ///< JSON, progress inside an unfinished scan; empty when there is none.
+    std::string scan; ///< JSON, progress inside an unfinished scan; empty when there is none.
     std::string mapping_hash;
-    /// Generation under which the run read the state. When the row's is higher, a reset came in between:
-    /// the commit stores rows but leaves marks and scan as the reset left them.
+    /// Generation under which the run read the state. When the row's is higher, a reset came in
+    /// between: the commit stores rows but leaves marks and scan as the reset left them.
     std::int64_t generation = 0;
     /// Set on the last commit of a successful run: status ok, failures 0, last_success_at.
     std::optional<RunSummary> finished;
@@ -73,11 +73,11 @@ struct StreamState {
 
 /// A stream that its target is ready for.
 struct PreparedStream {
-    StreamSchema schema;  ///< With the columns' names and the table's own types.
+    StreamSchema schema; ///< With the columns' names and the table's own types.
     StreamState state;
     bool created_table = false;
     /// Columns that the table got just now although it held rows: they need a scan from the anchor.
     bool added_columns_to_existing_rows = false;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -103,7 +103,7 @@ Stored append_json(const JsonValue& value, std::string& out, std::size_t& replac
     return Stored::value;
 }
 
-}  // namespace
+} // namespace
 
 Stored append_value(ColumnType type,
                     const JsonValue& value,
@@ -135,7 +135,7 @@ Stored append_value(ColumnType type,
     case ColumnType::text:
         break;
     }
-    return Stored::misfit;  // Unreachable: text is handled above.
+    return Stored::misfit; // Unreachable: text is handled above.
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -41,7 +41,7 @@ constexpr std::size_t rich_text_in_lists = 500;
 constexpr std::array<std::string_view, 5> kinds_of_single_records{
     "subform", "multiselectlookup", "multiuserlookup", "line_items", "product_details"};
 
-}  // namespace
+} // namespace
 
 ColumnType column_type_of(const ZohoField& field) {
     if (field.json_type == "jsonobject" || field.json_type == "jsonarray") {
@@ -54,9 +54,9 @@ ColumnType column_type_of(const ZohoField& field) {
 }
 
 bool is_delivered_by_lists(const ZohoField& field) {
-    return !field.is_virtual &&
-           std::find(kinds_of_single_records.begin(), kinds_of_single_records.end(), field.data_type) ==
-               kinds_of_single_records.end();
+    return !field.is_virtual && std::find(kinds_of_single_records.begin(),
+                                          kinds_of_single_records.end(),
+                                          field.data_type) == kinds_of_single_records.end();
 }
 
 StreamSchema schema_of_records(const TableName& target, const std::vector<ZohoField>& fields) {
@@ -71,19 +71,21 @@ StreamSchema schema_of_records(const TableName& target, const std::vector<ZohoFi
         if (field.api_name == "Modified_Time") {
             schema.version_column = schema.columns.size();
         }
-        schema.columns.push_back({field.api_name,
-                                  "",
-                                  field.label,
-                                  field.id,
-                                  field.data_type,
-                                  column_type_of(field),
-                                  true,
-                                  field.is_rich_text ? std::optional(rich_text_in_lists) : std::nullopt});
+        schema.columns.push_back(
+            {field.api_name,
+             "",
+             field.label,
+             field.id,
+             field.data_type,
+             column_type_of(field),
+             true,
+             field.is_rich_text ? std::optional(rich_text_in_lists) : std::nullopt});
     }
     if (!schema.version_column) {
-        throw SyncError(ErrorKind::schema_conflict,
-                        "the module has no field Modified_Time, so its changes can not be followed; take "
-                        "the stream out of the file");
+        throw SyncError(
+            ErrorKind::schema_conflict,
+            "the module has no field Modified_Time, so its changes can not be followed; take "
+            "the stream out of the file");
     }
     return schema;
 }
@@ -102,4 +104,4 @@ std::string mapping_hash(const StreamSchema& schema) {
     return sha256_hex(joined).substr(0, 16);
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

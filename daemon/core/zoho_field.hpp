@@ -14,24 +14,24 @@ struct ZohoField {
     std::string label;
     std::string id;
     std::string data_type;
-    std::string json_type;    ///< Empty when Zoho says null.
-    std::string return_type;  ///< Of formula and rollup_summary.
-    bool is_rich_text = false;  ///< ui_type 250: HTML, cut after 500 characters in list replies.
-    bool is_virtual = false;  ///< Never delivered by list calls (zoho-api-facts §5.2).
+    std::string json_type;     ///< Empty when Zoho says null.
+    std::string return_type;   ///< Of formula and rollup_summary.
+    bool is_rich_text = false; ///< ui_type 250: HTML, cut after 500 characters in list replies.
+    bool is_virtual = false;   ///< Never delivered by list calls (zoho-api-facts §5.2).
 };
 
 /// The column type that contract §6 gives to the field.
 ColumnType column_type_of(const ZohoField& field);
 
-/// Whether a list call delivers the field at all. Subforms, line items and multi-select lookups come
-/// only with single records.
+/// Whether a list call delivers the field at all. Subforms, line items and multi-select lookups
+/// come only with single records.
 bool is_delivered_by_lists(const ZohoField& field);
 
-/// The schema of a module of records: `id` first, then the fields that list calls deliver in Zoho's order.
-/// Throws SyncError{schema_conflict} when the module has no Modified_Time.
+/// The schema of a module of records: `id` first, then the fields that list calls deliver in Zoho's
+/// order. Throws SyncError{schema_conflict} when the module has no Modified_Time.
 StreamSchema schema_of_records(const TableName& target, const std::vector<ZohoField>& fields);
 
 /// Changes when what is read or how it is stored changes; kept with the marks.
 std::string mapping_hash(const StreamSchema& schema);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

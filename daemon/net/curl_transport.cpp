@@ -2,9 +2,10 @@
 
 #include "daemon/core/errors.hpp"
 
+#include <curl/curl.h>
+
 #include <algorithm>
 #include <cctype>
-#include <curl/curl.h>
 #include <string_view>
 #include <utility>
 
@@ -15,7 +16,8 @@ namespace {
 constexpr long receive_buffer = 256L * 1024;
 // simdjson reads up to 64 bytes past the end (SIMDJSON_PADDING is 32 in 3.0).
 constexpr std::size_t parser_padding = 64;
-// A connection may be re-balanced or its proxy may change; a fresh one every five minutes costs nothing.
+// A connection may be re-balanced or its proxy may change; a fresh one every five minutes costs
+// nothing.
 constexpr long connection_age_seconds = 300;
 
 struct CurlFree {
@@ -55,7 +57,7 @@ std::size_t receive_header(char* data, std::size_t, std::size_t bytes, void* use
         line.remove_suffix(1);
     }
     if (line.starts_with("HTTP/")) {
-        response.headers.clear();  // Of a proxy's CONNECT reply or an interim reply.
+        response.headers.clear(); // Of a proxy's CONNECT reply or an interim reply.
         return bytes;
     }
     const auto colon = line.find(':');
@@ -127,7 +129,7 @@ public:
 private:
     void prepare(const HttpRequest& request, curl_slist* headers, Transfer& transfer) {
         CURL* handle = handle_.get();
-        curl_easy_reset(handle);  // Keeps the connection.
+        curl_easy_reset(handle); // Keeps the connection.
         error_[0] = '\0';
         curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, error_);
         curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
@@ -140,7 +142,8 @@ private:
         curl_easy_setopt(handle, CURLOPT_MAXAGE_CONN, connection_age_seconds);
         curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
         curl_easy_setopt(handle, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-        curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits_.connect.count()));
+        curl_easy_setopt(
+            handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits_.connect.count()));
         curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(limits_.total.count()));
         curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, limits_.stall_bytes);
         curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(limits_.stall.count()));
@@ -158,7 +161,8 @@ private:
         }
     }
 
-    [[noreturn]] void fail(const HttpRequest& request, CURLcode result, const Transfer& transfer) const {
+    [[noreturn]] void
+    fail(const HttpRequest& request, CURLcode result, const Transfer& transfer) const {
         const std::string host = host_of(request.url);
         if (transfer.stop->stop_requested()) {
             throw SyncError(ErrorKind::stopped, "stopped during a request to " + host);
@@ -177,10 +181,10 @@ private:
     char error_[CURL_ERROR_SIZE] = {};
 };
 
-}  // namespace
+} // namespace
 
 std::unique_ptr<HttpTransport> make_curl_transport(const HttpLimits& limits) {
     return std::make_unique<CurlTransport>(limits);
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -19,8 +19,8 @@ struct HttpLimits {
     std::size_t body = std::size_t{32} * 1024 * 1024;
 };
 
-/// libcurl with one keep-alive handle. Honours HTTPS_PROXY and NO_PROXY, never follows a redirect, verifies
-/// certificates, sends no cookies.
+/// libcurl with one keep-alive handle. Honours HTTPS_PROXY and NO_PROXY, never follows a redirect,
+/// verifies certificates, sends no cookies.
 std::unique_ptr<HttpTransport> make_curl_transport(const HttpLimits& limits);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -12,14 +12,14 @@ namespace zohosyncd {
 struct HttpRequest {
     std::string method = "GET";
     std::string url;
-    std::vector<std::string> headers;  ///< "Name: value"; may carry the token, so never logged.
-    std::string body;                  ///< Sent with POST.
+    std::vector<std::string> headers; ///< "Name: value"; may carry the token, so never logged.
+    std::string body;                 ///< Sent with POST.
 };
 
 struct HttpResponse {
     long status = 0;
-    std::map<std::string, std::string> headers;  ///< Names in lower case.
-    std::string body;                            ///< Decoded; has spare capacity for a parser's padding.
+    std::map<std::string, std::string> headers; ///< Names in lower case.
+    std::string body; ///< Decoded; has spare capacity for a parser's padding.
 
     /// Empty when the header is absent.
     [[nodiscard]] std::string header(const std::string& lower_case_name) const {
@@ -36,9 +36,10 @@ public:
     HttpTransport& operator=(const HttpTransport&) = delete;
     virtual ~HttpTransport() = default;
 
-    /// Fills `response`, reusing its memory. Throws SyncError: network when there was no whole answer in time,
-    /// bad_response when the decoded body is over the cap, stopped when a stop was requested.
+    /// Fills `response`, reusing its memory. Throws SyncError: network when there was no whole
+    /// answer in time, bad_response when the decoded body is over the cap, stopped when a stop was
+    /// requested.
     virtual void send(const HttpRequest& request, HttpResponse& response, std::stop_token stop) = 0;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

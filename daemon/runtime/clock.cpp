@@ -21,4 +21,4 @@ bool SystemClock::sleep_until(TimePoint deadline, std::stop_token stop) {
     return !stop.stop_requested();
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -39,4 +39,4 @@ public:
     bool sleep_until(TimePoint deadline, std::stop_token stop) override;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

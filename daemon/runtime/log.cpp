@@ -1,26 +1,28 @@
 #include "daemon/runtime/log.hpp"
 
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <ctime>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <stdexcept>
 
 namespace zohosyncd::log {
 namespace {
 
-constexpr std::array<std::string_view, 6> level_names{"trace", "debug", "info", "warn", "error", "off"};
+constexpr std::array<std::string_view, 6> level_names{
+    "trace", "debug", "info", "warn", "error", "off"};
 
 std::atomic<Level> threshold{Level::info};
 std::atomic<Format> line_format{Format::text};
 
 spdlog::logger& sink() {
     static const auto logger = [] {
-        auto made = std::make_shared<spdlog::logger>("zohosyncd",
-                                                     std::make_shared<spdlog::sinks::stderr_sink_mt>());
-        made->set_pattern("%v");  // The line is built here: spdlog's patterns do not escape.
+        auto made = std::make_shared<spdlog::logger>(
+            "zohosyncd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+        made->set_pattern("%v"); // The line is built here: spdlog's patterns do not escape.
         made->set_level(spdlog::level::trace);
         made->flush_on(spdlog::level::trace);
         return made;
@@ -59,7 +61,8 @@ void append_quoted(std::string& out, std::string_view text) {
             break;
         default:
             if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-                out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+                out +=
+                    fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
             } else {
                 out += c;
             }
@@ -125,7 +128,7 @@ std::string json_line(std::string_view time,
     return line + "}";
 }
 
-}  // namespace
+} // namespace
 
 Level level_from(std::string_view name) {
     for (std::size_t index = 0; index < level_names.size(); ++index) {
@@ -178,4 +181,4 @@ void event(Level level, std::string_view name, std::initializer_list<Field> fiel
         format_line(line_format.load(), std::chrono::system_clock::now(), level, name, fields));
 }
 
-}  // namespace zohosyncd::log
+} // namespace zohosyncd::log

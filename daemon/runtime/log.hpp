@@ -41,8 +41,8 @@ Field kv(std::string_view key, Number value) {
 /// Seconds with milliseconds.
 Field kv(std::string_view key, std::chrono::milliseconds value);
 
-/// Writes one line: time, level, fields, event. The name is constant, data are fields. Never a secret,
-/// and no record's content above trace. Thread-safe.
+/// Writes one line: time, level, fields, event. The name is constant, data are fields. Never a
+/// secret, and no record's content above trace. Thread-safe.
 void event(Level level, std::string_view name, std::initializer_list<Field> fields);
 
 /// The line that event() writes, for tests.
@@ -52,4 +52,4 @@ std::string format_line(Format format,
                         std::string_view name,
                         std::initializer_list<Field> fields);
 
-}  // namespace zohosyncd::log
+} // namespace zohosyncd::log

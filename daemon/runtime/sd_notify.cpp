@@ -1,11 +1,12 @@
 #include "daemon/runtime/sd_notify.hpp"
 
-#include <cstddef>
-#include <cstdlib>
-#include <cstring>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
 
 namespace zohosyncd {
 
@@ -22,14 +23,15 @@ void sd_notify(const std::string& state) {
     }
     std::memcpy(address.sun_path, path, length);
     if (address.sun_path[0] == '@') {
-        address.sun_path[0] = '\0';  // An abstract socket's name begins with NUL.
+        address.sun_path[0] = '\0'; // An abstract socket's name begins with NUL.
     }
     const int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) {
         return;
     }
     const auto address_length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the sockets interface asks for it.
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the sockets interface asks for
+    // it.
     (void)sendto(descriptor,
                  state.data(),
                  state.size(),
@@ -39,4 +41,4 @@ void sd_notify(const std::string& state) {
     close(descriptor);
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

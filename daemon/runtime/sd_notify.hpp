@@ -8,4 +8,4 @@ namespace zohosyncd {
 /// $NOTIFY_SOCKET is unset; never fails, because a daemon must not stop over a status line.
 void sd_notify(const std::string& state);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -8,7 +8,7 @@ namespace {
 // Sent by ourselves only; it has no meaning outside.
 constexpr int work_has_ended = SIGUSR2;
 
-}  // namespace
+} // namespace
 
 StopSignals::StopSignals() {
     sigemptyset(&signals_);
@@ -32,7 +32,8 @@ void StopSignals::let_through() const {
     sigemptyset(&stops);
     sigaddset(&stops, SIGINT);
     sigaddset(&stops, SIGTERM);
-    // A default action would end the process without flushing, which is what a second signal asks for.
+    // A default action would end the process without flushing, which is what a second signal asks
+    // for.
     pthread_sigmask(SIG_UNBLOCK, &stops, nullptr);
 }
 
@@ -40,4 +41,4 @@ void StopSignals::wake() {
     kill(getpid(), work_has_ended);
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

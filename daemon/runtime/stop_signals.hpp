@@ -4,8 +4,8 @@
 
 namespace zohosyncd {
 
-/// Keeps SIGINT, SIGTERM and SIGHUP away from every thread until one asks for them. Make one in main
-/// before the first thread. SIGPIPE is ignored: a closed socket is an error code, not an end.
+/// Keeps SIGINT, SIGTERM and SIGHUP away from every thread until one asks for them. Make one in
+/// main before the first thread. SIGPIPE is ignored: a closed socket is an error code, not an end.
 class StopSignals {
 public:
     StopSignals();
@@ -23,4 +23,4 @@ private:
     sigset_t signals_{};
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

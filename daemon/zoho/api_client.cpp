@@ -34,14 +34,15 @@ std::string advice_for(ErrorKind kind) {
     }
 }
 
-}  // namespace
+} // namespace
 
 std::string query_encoded(const std::string& text) {
     static constexpr char hex[] = "0123456789ABCDEF";
     std::string out;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (std::isalnum(byte) != 0 || std::string_view("-_.~,").find(c) != std::string_view::npos) {
+        if (std::isalnum(byte) != 0 ||
+            std::string_view("-_.~,").find(c) != std::string_view::npos) {
             out += c;
         } else {
             out += {'%', hex[byte >> 4U], hex[byte & 15U]};
@@ -55,9 +56,12 @@ ApiClient::ApiClient(const ZohoSettings& settings,
                      RequestGate& gate,
                      Clock& clock,
                      std::unique_ptr<HttpTransport> transport)
-    : settings_(settings), tokens_(tokens), gate_(gate), clock_(clock), transport_(std::move(transport)) {}
+    : settings_(settings), tokens_(tokens), gate_(gate), clock_(clock),
+      transport_(std::move(transport)) {}
 
-void ApiClient::send(const ApiRequest& request, const std::string& token, const std::stop_token& stop) {
+void ApiClient::send(const ApiRequest& request,
+                     const std::string& token,
+                     const std::stop_token& stop) {
     HttpRequest http;
     http.url = settings_.api_domain + "/crm/" + settings_.api_version + request.path;
     char separator = '?';
@@ -105,10 +109,11 @@ ApiReply ApiClient::get(const ApiRequest& request, const std::stop_token& stop) 
 void ApiClient::require_json() const {
     const auto begin = response_.body.find_first_not_of(" \t\r\n");
     if (begin == std::string::npos || response_.body[begin] != '{') {
-        throw SyncError(ErrorKind::bad_response,
-                        settings_.api_domain + " answered 200 with something that is no JSON object (" +
-                            std::to_string(response_.body.size()) + " bytes, content type \"" +
-                            response_.header("content-type").substr(0, 60) + "\"): is a proxy in between?")
+        throw SyncError(
+            ErrorKind::bad_response,
+            settings_.api_domain + " answered 200 with something that is no JSON object (" +
+                std::to_string(response_.body.size()) + " bytes, content type \"" +
+                response_.header("content-type").substr(0, 60) + "\"): is a proxy in between?")
             .with_http_status(200);
     }
 }
@@ -116,7 +121,8 @@ void ApiClient::require_json() const {
 void ApiClient::fail(const ApiRequest& request) const {
     const ApiErrorBody error = read_error_body(response_.body);
     const ErrorKind kind = classify(response_.status, error.code).value_or(ErrorKind::bad_response);
-    std::string message = "GET " + request.path + " was answered with " + std::to_string(response_.status);
+    std::string message =
+        "GET " + request.path + " was answered with " + std::to_string(response_.status);
     if (!error.code.empty()) {
         message += " " + error.code.substr(0, 60);
         if (!error.message.empty()) {
@@ -129,4 +135,4 @@ void ApiClient::fail(const ApiRequest& request) const {
         .with_retry_after(retry_after_of(response_));
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -18,7 +18,7 @@ namespace zohosyncd {
 
 /// One GET of the API.
 struct ApiRequest {
-    std::string path;  ///< Below /crm/v6, such as "/Leads".
+    std::string path; ///< Below /crm/v6, such as "/Leads".
     std::vector<std::pair<std::string, std::string>> query;
     std::optional<std::chrono::sys_seconds> modified_since;
 };
@@ -28,13 +28,13 @@ struct ApiReply {
     long status = 0;
     /// The `Date` header, when it is there and within the tolerance of our own clock.
     std::optional<std::chrono::sys_seconds> date;
-    std::string* body = nullptr;  ///< Valid until the next call; may be modified (parsers pad it).
+    std::string* body = nullptr; ///< Valid until the next call; may be modified (parsers pad it).
 
     [[nodiscard]] bool has_body() const { return status == 200; }
 };
 
-/// Sends API requests with a valid token, through the gate, and turns error replies into SyncError. One
-/// instance per thread; the gate and the token provider are shared.
+/// Sends API requests with a valid token, through the gate, and turns error replies into SyncError.
+/// One instance per thread; the gate and the token provider are shared.
 class ApiClient {
 public:
     ApiClient(const ZohoSettings& settings,
@@ -43,7 +43,8 @@ public:
               Clock& clock,
               std::unique_ptr<HttpTransport> transport);
 
-    /// Throws SyncError with Zoho's code in it. A refused token is renewed once and the call repeated.
+    /// Throws SyncError with Zoho's code in it. A refused token is renewed once and the call
+    /// repeated.
     ApiReply get(const ApiRequest& request, const std::stop_token& stop);
 
     /// Requests sent by this instance, for the run's summary.
@@ -63,7 +64,8 @@ private:
     std::uint64_t requests_sent_ = 0;
 };
 
-/// Percent-encodes what is not allowed in a query value. Commas stay: Zoho's lists read better in traces.
+/// Percent-encodes what is not allowed in a query value. Commas stay: Zoho's lists read better in
+/// traces.
 std::string query_encoded(const std::string& text);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -1,7 +1,8 @@
 #include "daemon/zoho/api_errors.hpp"
 
-#include <array>
 #include <nlohmann/json.hpp>
+
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -35,7 +36,7 @@ std::string text_at(const nlohmann::json& object, const char* key) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
-}  // namespace
+} // namespace
 
 ApiErrorBody read_error_body(const std::string& body) {
     const auto json = nlohmann::json::parse(body, nullptr, false);
@@ -74,4 +75,4 @@ std::optional<ErrorKind> classify(long status, const std::string& code) {
     return ErrorKind::bad_response;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -13,10 +13,11 @@ struct ApiErrorBody {
     std::string message;
 };
 
-/// Reads {"code","message"} at the top level or in the first entry of "data" (zoho-api-facts §3.5, §8).
+/// Reads {"code","message"} at the top level or in the first entry of "data" (zoho-api-facts §3.5,
+/// §8).
 ApiErrorBody read_error_body(const std::string& body);
 
 /// What the status and Zoho's code mean; nothing for 200, 204 and 304.
 std::optional<ErrorKind> classify(long status, const std::string& code);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

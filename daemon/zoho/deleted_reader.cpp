@@ -4,8 +4,9 @@
 #include "daemon/core/number.hpp"
 #include "daemon/core/time.hpp"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace zohosyncd {
 namespace {
@@ -39,10 +40,12 @@ bool add_page(const std::string& body, DeletedRecords& records) {
         }
     }
     const auto info = reply.find("info");
-    const auto more = info != reply.end() && info->is_object() ? info->find("more_records") : reply.end();
+    const auto more =
+        info != reply.end() && info->is_object() ? info->find("more_records") : reply.end();
     if (info == reply.end() || !info->is_object() || more == info->end() || !more->is_boolean()) {
-        throw SyncError(ErrorKind::bad_response,
-                        "the delete list's reply does not say in info.more_records whether it is whole");
+        throw SyncError(
+            ErrorKind::bad_response,
+            "the delete list's reply does not say in info.more_records whether it is whole");
     }
     return more->get<bool>() && !reply["data"].empty();
 }
@@ -56,7 +59,8 @@ DeletedRecords read_once(ApiClient& client,
     DeletedRecords records;
     bool has_more = true;
     for (pages = 0; has_more; ++pages) {
-        ApiRequest request{"/" + module + "/deleted", {{"type", "all"}, {"per_page", "200"}}, since};
+        ApiRequest request{
+            "/" + module + "/deleted", {{"type", "all"}, {"per_page", "200"}}, since};
         request.query.emplace_back("page", std::to_string(pages + 1));
         const ApiReply reply = client.get(request, stop);
         if (pages == 0) {
@@ -67,7 +71,7 @@ DeletedRecords read_once(ApiClient& client,
     return records;
 }
 
-}  // namespace
+} // namespace
 
 DeletedRecords read_deleted(ApiClient& client,
                             const std::string& module,
@@ -77,7 +81,7 @@ DeletedRecords read_deleted(ApiClient& client,
     DeletedRecords records = read_once(client, module, since, pages, stop);
     for (int reading = 1; pages > 1 && reading < most_readings; ++reading) {
         DeletedRecords again = read_once(client, module, since, pages, stop);
-        again.date = records.date;  // The mark may not pass what the first reading could see.
+        again.date = records.date; // The mark may not pass what the first reading could see.
         const bool is_same = again.deleted_at == records.deleted_at;
         records = std::move(again);
         if (is_same) {
@@ -87,4 +91,4 @@ DeletedRecords read_deleted(ApiClient& client,
     return records;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -13,15 +13,17 @@ namespace zohosyncd {
 
 /// What a module's delete list said.
 struct DeletedRecords {
-    std::map<std::int64_t, std::chrono::sys_seconds> deleted_at;  ///< By id: the latest deleted_time.
-    std::optional<std::chrono::sys_seconds> date;                 ///< Of the first reply.
+    std::map<std::int64_t, std::chrono::sys_seconds>
+        deleted_at;                               ///< By id: the latest deleted_time.
+    std::optional<std::chrono::sys_seconds> date; ///< Of the first reply.
 };
 
-/// Reads `GET /{Module}/deleted` from `since` on. The list has page numbers only, and a restore between two
-/// pages may hide an entry, so a list of several pages is read until two readings are the same.
+/// Reads `GET /{Module}/deleted` from `since` on. The list has page numbers only, and a restore
+/// between two pages may hide an entry, so a list of several pages is read until two readings are
+/// the same.
 DeletedRecords read_deleted(ApiClient& client,
                             const std::string& module,
                             std::chrono::sys_seconds since,
                             const std::stop_token& stop);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -7,7 +7,7 @@
 namespace zohosyncd {
 namespace {
 
-constexpr const char* rows_per_page = "200";  // Zoho's maximum (zoho-api-facts §3.1).
+constexpr const char* rows_per_page = "200"; // Zoho's maximum (zoho-api-facts §3.1).
 
 std::string joined(const std::vector<std::string>& names) {
     std::string text;
@@ -22,11 +22,12 @@ RecordDecoder::Shape shape_of(const Slice& slice, const StreamSchema& schema) {
     for (const auto column : slice.columns) {
         shape.columns.push_back(schema.columns[column]);
     }
-    shape.version = 1;  // plan_slices puts Modified_Time second.
+    shape.version = 1; // plan_slices puts Modified_Time second.
     return shape;
 }
 
-/// A record whose Modified_Time can not be read says nothing about the order, and must not stop its page.
+/// A record whose Modified_Time can not be read says nothing about the order, and must not stop its
+/// page.
 void forget_rows_without_time(ListReader::Page& page) {
     std::size_t kept = 0;
     for (std::size_t row = 0; row < page.ids.size(); ++row) {
@@ -39,7 +40,7 @@ void forget_rows_without_time(ListReader::Page& page) {
     page.versions.resize(kept);
 }
 
-}  // namespace
+} // namespace
 
 ListReader::ListReader(ApiClient& client, std::string module, const StreamSchema& schema)
     : client_(client), module_(std::move(module)), schema_(schema) {
@@ -51,7 +52,8 @@ ListReader::ListReader(ApiClient& client, std::string module, const StreamSchema
     decoders_ = std::vector<RecordDecoder>(slices_.size());
     tokens_.resize(slices_.size());
     if (slices_.size() == 1) {
-        // The columns stay in the schema's order, so that the page is decoded straight into the batch.
+        // The columns stay in the schema's order, so that the page is decoded straight into the
+        // batch.
         decoders_[0].set_shape({schema.columns, schema.version_column, false});
     } else {
         for (std::size_t slice = 0; slice < slices_.size(); ++slice) {
@@ -70,7 +72,7 @@ ApiRequest ListReader::list_request(std::size_t slice, const PageRequest& reques
                  {"sort_order", "asc"},
                  {"per_page", rows_per_page}};
     if (module_ == "Leads") {
-        api.query.emplace_back("converted", "both");  // Or a converted lead would go stale.
+        api.query.emplace_back("converted", "both"); // Or a converted lead would go stale.
     }
     if (!request.page_token.empty()) {
         api.query.emplace_back("page_token", tokens_[slice]);
@@ -106,7 +108,7 @@ void ListReader::read_slice(std::size_t slice,
                             Batch& out,
                             const std::stop_token& stop) {
     if (!request.page_token.empty() && tokens_[slice].empty()) {
-        return;  // This slice's list ended earlier: its records do not agree and are fetched singly.
+        return; // This slice's list ended earlier: its records do not agree and are fetched singly.
     }
     const ApiReply reply = client_.get(list_request(slice, request), stop);
     tokens_[slice].clear();
@@ -115,9 +117,9 @@ void ListReader::read_slice(std::size_t slice,
     }
 }
 
-/// The second up to which the first slice can not be changed any more: Zoho's clock had passed it when
-/// that slice was answered. A row's own time proves the same where the `Date` is missing. A page behind a token
-/// may come from a snapshot that is as old as the anchored page before it.
+/// The second up to which the first slice can not be changed any more: Zoho's clock had passed it
+/// when that slice was answered. A row's own time proves the same where the `Date` is missing. A
+/// page behind a token may come from a snapshot that is as old as the anchored page before it.
 void ListReader::note_settled(const PageRequest& request) {
     if (request.page_token.empty()) {
         const auto newest = page_.versions.back();
@@ -160,15 +162,18 @@ const ListReader::Page& ListReader::read(const PageRequest& request,
 
 bool ListReader::read_record(std::int64_t id, Batch& authoritative, const std::stop_token& stop) {
     try {
-        const ApiReply reply = client_.get({"/" + module_ + "/" + std::to_string(id), {}, {}}, stop);
-        return reply.has_body() && single_decoder_.decode(*reply.body, "data", authoritative).rows > 0;
+        const ApiReply reply =
+            client_.get({"/" + module_ + "/" + std::to_string(id), {}, {}}, stop);
+        return reply.has_body() &&
+               single_decoder_.decode(*reply.body, "data", authoritative).rows > 0;
     } catch (const SyncError& error) {
         // Gone: 204, or 404/400 with INVALID_DATA (zoho-api-facts §3.7).
-        if (error.zoho_code() == "INVALID_DATA" || (error.http_status() == 404 && error.zoho_code().empty())) {
+        if (error.zoho_code() == "INVALID_DATA" ||
+            (error.http_status() == 404 && error.zoho_code().empty())) {
             return false;
         }
         throw;
     }
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -14,8 +14,8 @@
 
 namespace zohosyncd {
 
-/// Reads the list of one module page by page, in as many slices as its fields need, and joins them. A
-/// record whose slices do not agree is fetched whole by its id. One instance per run of a stream.
+/// Reads the list of one module page by page, in as many slices as its fields need, and joins them.
+/// A record whose slices do not agree is fetched whole by its id. One instance per run of a stream.
 class ListReader {
 public:
     /// `schema` names the fields; it must outlive the reader.
@@ -35,8 +35,8 @@ public:
         }
     };
 
-    /// Appends the page's rows to `listed`, and those fetched by id to `authoritative`. On a throw both may hold
-    /// rows of the failed page; they are true, but the page has to be read again.
+    /// Appends the page's rows to `listed`, and those fetched by id to `authoritative`. On a throw
+    /// both may hold rows of the failed page; they are true, but the page has to be read again.
     const Page& read(const PageRequest& request,
                      Batch& listed,
                      Batch& authoritative,
@@ -46,25 +46,29 @@ public:
     bool read_record(std::int64_t id, Batch& authoritative, const std::stop_token& stop);
 
     [[nodiscard]] std::size_t slices() const { return slices_.size(); }
+
     [[nodiscard]] std::uint64_t pages_read() const { return pages_read_; }
 
 private:
     [[nodiscard]] ApiRequest list_request(std::size_t slice, const PageRequest& request) const;
     void read_first(const PageRequest& request, Batch& out, const std::stop_token& stop);
-    void read_slice(std::size_t slice, const PageRequest& request, Batch& out, const std::stop_token& stop);
+    void read_slice(std::size_t slice,
+                    const PageRequest& request,
+                    Batch& out,
+                    const std::stop_token& stop);
     void note_settled(const PageRequest& request);
 
     ApiClient& client_;
     std::string module_;
     const StreamSchema& schema_;
     std::vector<Slice> slices_;
-    std::vector<RecordDecoder> decoders_;  ///< One per slice, because each remembers its shape.
+    std::vector<RecordDecoder> decoders_; ///< One per slice, because each remembers its shape.
     RecordDecoder single_decoder_;
     std::vector<Batch> slice_batches_;
-    std::vector<std::string> tokens_;  ///< Each slice has a token chain of its own.
+    std::vector<std::string> tokens_; ///< Each slice has a token chain of its own.
     std::chrono::sys_seconds settled_before_;
     Page page_;
     std::uint64_t pages_read_ = 0;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

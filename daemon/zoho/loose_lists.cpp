@@ -2,9 +2,10 @@
 
 #include "daemon/core/errors.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 namespace zohosyncd {
 namespace {
@@ -13,9 +14,10 @@ using nlohmann::json;
 
 bool ends_with_ignoring_case(std::string_view text, std::string_view ending) {
     return text.size() >= ending.size() &&
-           std::equal(ending.rbegin(), ending.rend(), text.rbegin(), [](unsigned char a, unsigned char b) {
-               return std::tolower(a) == std::tolower(b);
-           });
+           std::equal(
+               ending.rbegin(), ending.rend(), text.rbegin(), [](unsigned char a, unsigned char b) {
+                   return std::tolower(a) == std::tolower(b);
+               });
 }
 
 ColumnType type_of(const std::string& key, const json& value) {
@@ -37,7 +39,7 @@ ColumnType type_of(const std::string& key, const json& value) {
     return value.is_number() ? ColumnType::numeric : ColumnType::text;
 }
 
-}  // namespace
+} // namespace
 
 bool changes_by_itself(std::string_view key) {
     return key == "Isonline" || key == "offset";
@@ -50,17 +52,20 @@ StreamSchema empty_loose_schema(const TableName& target) {
     return schema;
 }
 
-bool add_columns_that_appear(const std::string& body, std::string_view list_key, StreamSchema& schema) {
+bool add_columns_that_appear(const std::string& body,
+                             std::string_view list_key,
+                             StreamSchema& schema) {
     const json reply = json::parse(body, nullptr, false);
     const auto list = reply.is_object() ? reply.find(list_key) : reply.end();
     if (!reply.is_object() || list == reply.end() || !list->is_array()) {
-        throw SyncError(ErrorKind::bad_response, "a reply has no list \"" + std::string(list_key) + "\"");
+        throw SyncError(ErrorKind::bad_response,
+                        "a reply has no list \"" + std::string(list_key) + "\"");
     }
     // The first value that is not null decides; std::map gives new columns a stable order.
     std::map<std::string, const json*> appeared;
     for (const auto& record : *list) {
         if (!record.is_object()) {
-            continue;  // items() of a scalar would be one with an empty key.
+            continue; // items() of a scalar would be one with an empty key.
         }
         for (const auto& [key, value] : record.items()) {
             const json*& seen = appeared[key];
@@ -71,17 +76,19 @@ bool add_columns_that_appear(const std::string& body, std::string_view list_key,
     }
     bool added = false;
     for (const auto& [key, value] : appeared) {
-        const bool is_known = std::any_of(schema.columns.begin(),
-                                          schema.columns.end(),
-                                          [&key = key](const Column& column) { return column.api_name == key; });
+        const bool is_known =
+            std::any_of(schema.columns.begin(),
+                        schema.columns.end(),
+                        [&key = key](const Column& column) { return column.api_name == key; });
         if (is_known) {
             continue;
         }
         const auto type = type_of(key, *value);
-        schema.columns.push_back({key, "", "", "", to_string(type), type, !changes_by_itself(key), {}});
+        schema.columns.push_back(
+            {key, "", "", "", to_string(type), type, !changes_by_itself(key), {}});
         added = true;
     }
     return added;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -2,9 +2,10 @@
 
 #include "daemon/core/errors.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
 namespace zohosyncd {
 namespace {
@@ -42,9 +43,10 @@ std::string return_type_of(const json& field) {
 }
 
 bool is_rich_text(const json& field) {
-    constexpr int rich_text_ui_type = 250;  // zoho-api-facts §4.1.
+    constexpr int rich_text_ui_type = 250; // zoho-api-facts §4.1.
     const auto found = field.find("ui_type");
-    return found != field.end() && found->is_number_integer() && found->get<int>() == rich_text_ui_type;
+    return found != field.end() && found->is_number_integer() &&
+           found->get<int>() == rich_text_ui_type;
 }
 
 std::string label_of(const json& field) {
@@ -52,9 +54,10 @@ std::string label_of(const json& field) {
     return shown.empty() ? text_at(field, "field_label") : shown;
 }
 
-}  // namespace
+} // namespace
 
-ZohoFields FieldCatalog::get(ApiClient& client, const std::string& module, const std::stop_token& stop) {
+ZohoFields
+FieldCatalog::get(ApiClient& client, const std::string& module, const std::stop_token& stop) {
     {
         const std::lock_guard lock(mutex_);
         const auto found = entries_.find(module);
@@ -72,7 +75,7 @@ std::vector<ZohoField> parse_fields(const std::string& body) {
     std::vector<ZohoField> fields;
     for (const auto& entry : list_in(body, "fields")) {
         if (!entry.is_object() || text_at(entry, "api_name").empty()) {
-            continue;  // One odd entry must not hide the module.
+            continue; // One odd entry must not hide the module.
         }
         fields.push_back({text_at(entry, "api_name"),
                           label_of(entry),
@@ -86,7 +89,8 @@ std::vector<ZohoField> parse_fields(const std::string& body) {
     return fields;
 }
 
-std::vector<ZohoField> read_fields(ApiClient& client, const std::string& module, const std::stop_token& stop) {
+std::vector<ZohoField>
+read_fields(ApiClient& client, const std::string& module, const std::stop_token& stop) {
     const auto reply = client.get({"/settings/fields", {{"module", module}}, {}}, stop);
     auto fields = reply.has_body() ? parse_fields(*reply.body) : std::vector<ZohoField>{};
     if (fields.empty()) {
@@ -161,10 +165,11 @@ std::uint64_t daily_credits(const ZohoOrganisation& organisation) {
     constexpr std::uint64_t unknown_edition = 5000;
     for (const auto& edition : editions) {
         if (edition.name == organisation.edition) {
-            return std::min(edition.base + edition.per_licence * organisation.licences, edition.cap);
+            return std::min(edition.base + edition.per_licence * organisation.licences,
+                            edition.cap);
         }
     }
     return unknown_edition;
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

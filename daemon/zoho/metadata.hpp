@@ -16,8 +16,8 @@ namespace zohosyncd {
 
 using ZohoFields = std::shared_ptr<const std::vector<ZohoField>>;
 
-/// The fields of each module, asked for at most once per `max_age`. Thread-safe: shared by the fetchers,
-/// who never read the same module at once.
+/// The fields of each module, asked for at most once per `max_age`. Thread-safe: shared by the
+/// fetchers, who never read the same module at once.
 class FieldCatalog {
 public:
     FieldCatalog(Clock& clock, std::chrono::seconds max_age) : clock_(clock), max_age_(max_age) {}
@@ -37,7 +37,8 @@ private:
 };
 
 /// `GET settings/fields`. Throws SyncError{bad_response} when the reply has no fields.
-std::vector<ZohoField> read_fields(ApiClient& client, const std::string& module, const std::stop_token& stop);
+std::vector<ZohoField>
+read_fields(ApiClient& client, const std::string& module, const std::stop_token& stop);
 std::vector<ZohoField> parse_fields(const std::string& body);
 
 /// One module of the organisation, as `GET settings/modules` lists it.
@@ -54,10 +55,10 @@ std::vector<ZohoModule> parse_modules(const std::string& body);
 
 /// The organisation behind the credentials.
 struct ZohoOrganisation {
-    std::string id;       ///< zgid, the number in soid.
-    std::string edition;  ///< "free", "enterprise", …; empty when Zoho does not say.
+    std::string id;      ///< zgid, the number in soid.
+    std::string edition; ///< "free", "enterprise", …; empty when Zoho does not say.
     std::uint64_t licences = 0;
-    std::optional<std::chrono::sys_seconds> date;  ///< Zoho's clock when it answered.
+    std::optional<std::chrono::sys_seconds> date; ///< Zoho's clock when it answered.
 };
 
 ZohoOrganisation read_organisation(ApiClient& client, const std::stop_token& stop);
@@ -65,4 +66,4 @@ ZohoOrganisation read_organisation(ApiClient& client, const std::stop_token& sto
 /// API credits per day of an edition (zoho-api-facts §11.1); 5,000 when it is not known.
 std::uint64_t daily_credits(const ZohoOrganisation& organisation);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -6,8 +6,9 @@
 #include "daemon/core/time.hpp"
 #include "daemon/core/values.hpp"
 
-#include <cstring>
 #include <simdjson.h>
+
+#include <cstring>
 #include <string_view>
 #include <unordered_map>
 
@@ -46,8 +47,8 @@ JsonValue read_value(od::value value) {
     return {};
 }
 
-/// The key as it stands in the page. API names hold nothing that would be escaped, and a key with an
-/// escape matches none of them.
+/// The key as it stands in the page. API names hold nothing that would be escaped, and a key with
+/// an escape matches none of them.
 std::string_view raw_key(const od::raw_json_string& key) {
     const char* begin = key.raw();
     return {begin, static_cast<std::size_t>(std::strchr(begin, '"') - begin)};
@@ -61,7 +62,7 @@ std::string plain_text(const JsonValue& value) {
     return text;
 }
 
-}  // namespace
+} // namespace
 
 class RecordDecoder::Implementation {
 public:
@@ -80,7 +81,8 @@ public:
             return read_page(body, list_key, batch);
         } catch (const simdjson::simdjson_error& error) {
             before.restore(batch);
-            if (error.error() != simdjson::UTF8_ERROR && error.error() != simdjson::UNESCAPED_CHARS) {
+            if (error.error() != simdjson::UTF8_ERROR &&
+                error.error() != simdjson::UNESCAPED_CHARS) {
                 fail(error.what());
             }
         }
@@ -179,8 +181,8 @@ private:
         return rows;
     }
 
-    /// The index of the key's column. Zoho sends the keys of one page in one order, so the column after the
-    /// last one is tried before the hash map.
+    /// The index of the key's column. Zoho sends the keys of one page in one order, so the column
+    /// after the last one is tried before the hash map.
     std::size_t column_of(std::string_view key, std::size_t expected) const {
         if (expected < shape_.columns.size() && shape_.columns[expected].api_name == key) {
             return expected;
@@ -251,7 +253,10 @@ private:
 
     struct StringHash {
         using is_transparent = void;
-        std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+
+        std::size_t operator()(std::string_view text) const {
+            return std::hash<std::string_view>{}(text);
+        }
     };
 
     od::parser parser_;
@@ -276,4 +281,4 @@ PageInfo RecordDecoder::decode(std::string& body, std::string_view list_key, Bat
     return implementation_->decode(body, list_key, batch);
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds longest_hint = 1h;
 // While the budget is spent, the window frees credits minute by minute.
 constexpr std::chrono::milliseconds budget_wait = 1min;
 
-}  // namespace
+} // namespace
 
 RequestGate::RequestGate(Limits limits, Clock& clock)
     : limits_(limits), clock_(clock), limiter_(limits.per_second, 1s), backoff_(pause_policy),
@@ -60,8 +60,9 @@ RequestGate::Permit RequestGate::acquire(bool costs_credit, const std::stop_toke
     std::unique_lock lock(mutex_);
     wait_for_turn(lock, stop);
     if (costs_credit && credits_left_ && *credits_left_ <= 0) {
-        throw SyncError(ErrorKind::credits_exhausted,
-                        "the API credits allowed for 24 hours are spent; raise daemon.credits or wait")
+        throw SyncError(
+            ErrorKind::credits_exhausted,
+            "the API credits allowed for 24 hours are spent; raise daemon.credits or wait")
             .with_retry_after(budget_wait);
     }
     (void)limiter_.reserve(clock_.now());
@@ -127,4 +128,4 @@ RequestGate::Snapshot RequestGate::snapshot() const {
     return {sent_, in_flight_, paused_until_ > clock_.now()};
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -28,8 +28,10 @@ public:
     class Permit {
     public:
         explicit Permit(RequestGate& gate) : gate_(&gate) {}
+
         Permit(const Permit&) = delete;
         Permit& operator=(const Permit&) = delete;
+
         ~Permit() { gate_->give_back(); }
 
     private:
@@ -38,11 +40,12 @@ public:
 
     RequestGate(Limits limits, Clock& clock);
 
-    /// Waits for the turn. Throws SyncError: stopped, or credits_exhausted when `costs_credit` and the budget is spent.
+    /// Waits for the turn. Throws SyncError: stopped, or credits_exhausted when `costs_credit` and
+    /// the budget is spent.
     [[nodiscard]] Permit acquire(bool costs_credit, const std::stop_token& stop);
 
-    /// Something is wrong with the whole organisation: nothing more is sent for `at_least`, or for a
-    /// growing, jittered while. Returns how long. Calls while a pause runs only lengthen it.
+    /// Something is wrong with the whole organisation: nothing more is sent for `at_least`, or for
+    /// a growing, jittered while. Returns how long. Calls while a pause runs only lengthen it.
     std::chrono::milliseconds pause(std::chrono::milliseconds at_least);
 
     /// A request was answered: a probe has passed, the next pause starts small again.
@@ -79,7 +82,7 @@ private:
     Backoff backoff_;
     std::minstd_rand jitter_;
     Clock::TimePoint paused_until_;
-    bool is_probing_ = false;   ///< After a pause: only one request may be out.
+    bool is_probing_ = false; ///< After a pause: only one request may be out.
     bool turn_is_taken_ = false;
     std::size_t in_flight_ = 0;
     std::uint64_t sent_ = 0;
@@ -87,4 +90,4 @@ private:
     std::uint64_t credits_spent_ = 0;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -152,14 +152,23 @@ bool TokenProvider::is_usable() const {
     return !token_.empty() && now < obtained_ + life_ - margin && now >= obtained_ - 1min;
 }
 
-std::string TokenProvider::get(HttpTransport& transport, const std::stop_token& stop) {
-    // Whoever holds the mutex may be in a token call of up to two minutes; a stop ends the wait.
-    std::unique_lock lock(mutex_, std::defer_lock);
-    while (!lock.try_lock_for(100ms)) {
-        if (stop.stop_requested()) {
-            throw SyncError(ErrorKind::stopped, "stopped while waiting for an access token");
-        }
+TokenProvider::Turn::Turn(TokenProvider& provider, const std::stop_token& stop) : provider_(provider) {
+    std::unique_lock lock(provider.mutex_);
+    // Whoever has the turn may be in a token call of up to two minutes.
+    if (!provider.turn_ended_.wait(lock, stop, [&provider] { return !provider.turn_is_taken_; })) {
+        throw SyncError(ErrorKind::stopped, "stopped while waiting for an access token");
     }
+    provider.turn_is_taken_ = true;
+}
+
+TokenProvider::Turn::~Turn() {
+    const std::lock_guard lock(provider_.mutex_);
+    provider_.turn_is_taken_ = false;
+    provider_.turn_ended_.notify_one();
+}
+
+std::string TokenProvider::get(HttpTransport& transport, const std::stop_token& stop) {
+    const Turn turn(*this, stop);
     if (!file_is_read_) {
         load_file();
         file_is_read_ = true;
@@ -171,7 +180,7 @@ std::string TokenProvider::get(HttpTransport& transport, const std::stop_token& 
 }
 
 void TokenProvider::forget(const std::string& refused) {
-    const std::lock_guard lock(mutex_);
+    const Turn turn(*this, {});
     if (token_ == refused) {
         token_.clear();
         save_file();

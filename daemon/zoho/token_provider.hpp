@@ -6,6 +6,7 @@
 #include "daemon/zoho/settings.hpp"
 
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -30,6 +31,19 @@ public:
 private:
     using WallTime = std::chrono::system_clock::time_point;
 
+    /// The right to use the members below, held through a whole token call. Not a std::timed_mutex:
+    /// a stop ends the wait at once, and ThreadSanitizer does not know that class's timed lock.
+    class Turn {
+    public:
+        Turn(TokenProvider& provider, const std::stop_token& stop);
+        Turn(const Turn&) = delete;
+        Turn& operator=(const Turn&) = delete;
+        ~Turn();
+
+    private:
+        TokenProvider& provider_;
+    };
+
     [[nodiscard]] bool is_usable() const;
     void load_file();
     void save_file() const;
@@ -43,7 +57,9 @@ private:
     const ZohoSettings& settings_;
     RequestGate& gate_;
     Clock& clock_;
-    std::timed_mutex mutex_;
+    std::mutex mutex_;  ///< Of turn_is_taken_ alone.
+    std::condition_variable_any turn_ended_;
+    bool turn_is_taken_ = false;
     bool file_is_read_ = false;
     std::string token_;
     WallTime obtained_;

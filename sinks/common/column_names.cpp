@@ -15,9 +15,11 @@ std::string lower(std::string text) {
 }
 
 // No Zoho field can be called so: these keys only make assign_column_names step aside.
-std::string reserved_key(const std::string& name) { return "\x01" + name; }
+std::string reserved_key(const std::string& name) {
+    return "\x01" + name;
+}
 
-}  // namespace
+} // namespace
 
 std::vector<std::string> name_columns(const StreamSchema& wanted,
                                       ColumnCasing casing,
@@ -47,7 +49,8 @@ std::vector<std::string> name_columns(const StreamSchema& wanted,
     for (const bool by_api_name : {true, false}) {
         for (std::size_t i = 0; i < api_names.size(); ++i) {
             const auto found = by_lower.find(lower(by_api_name ? api_names[i] : cased[i]));
-            if (given.contains(api_names[i]) || found == by_lower.end() || taken.contains(found->second)) {
+            if (given.contains(api_names[i]) || found == by_lower.end() ||
+                taken.contains(found->second)) {
                 continue;
             }
             given.emplace(api_names[i], found->second);
@@ -59,7 +62,25 @@ std::vector<std::string> name_columns(const StreamSchema& wanted,
 
 bool is_recorded(const KnownColumn& known, const Column& column, const std::string& name) {
     return known.name == name && known.label == column.label && known.field_id == column.field_id &&
-           known.data_type == column.data_type && known.column_type == to_string(column.type) && !known.retired;
+           known.data_type == column.data_type && known.column_type == to_string(column.type) &&
+           !known.retired;
 }
 
-}  // namespace zohosyncd
+std::vector<Column> columns_in_use(std::span<const KnownColumn> known) {
+    std::vector<Column> columns;
+    for (const auto& column : known) {
+        if (!column.retired) {
+            columns.push_back({column.api_name,
+                               "",
+                               column.label,
+                               column.field_id,
+                               column.data_type,
+                               column_type_from(column.column_type).value_or(ColumnType::text),
+                               true,
+                               {}});
+        }
+    }
+    return columns;
+}
+
+} // namespace zohosyncd

@@ -27,8 +27,8 @@ constexpr const char* synced_at_column = "_synced_at";
 constexpr const char* deleted_at_column = "_deleted_at";
 
 /// Names the wanted columns: as they were named before, else as a column of the table that fits in
-/// any casing, else by `casing`. `existing` are the names in the table; `reserved` those that no column
-/// may get. Returns one name per wanted column.
+/// any casing, else by `casing`. `existing` are the names in the table; `reserved` those that no
+/// column may get. Returns one name per wanted column.
 std::vector<std::string> name_columns(const StreamSchema& wanted,
                                       ColumnCasing casing,
                                       std::span<const KnownColumn> known,
@@ -38,4 +38,7 @@ std::vector<std::string> name_columns(const StreamSchema& wanted,
 /// Whether `known` says all that we would record about `column`.
 bool is_recorded(const KnownColumn& known, const Column& column, const std::string& name);
 
-}  // namespace zohosyncd
+/// The columns that are in use, as a schema would ask for them again.
+std::vector<Column> columns_in_use(std::span<const KnownColumn> known);
+
+} // namespace zohosyncd

@@ -15,4 +15,4 @@ struct Migration {
 std::span<const Migration> postgres_migrations();
 std::span<const Migration> sqlite_migrations();
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -25,7 +25,7 @@ void append_json(std::string& out, std::string_view text) {
     out += '"';
 }
 
-}  // namespace
+} // namespace
 
 std::string row_as_json(const StreamSchema& schema, const Batch& batch, std::size_t row) {
     std::string out = "{";
@@ -43,7 +43,9 @@ std::string row_as_json(const StreamSchema& schema, const Batch& batch, std::siz
     return out;
 }
 
-std::string first_line(const std::string& message) { return message.substr(0, message.find('\n')); }
+std::string first_line(const std::string& message) {
+    return message.substr(0, message.find('\n'));
+}
 
 std::int64_t draw_commit_id() {
     std::random_device device;
@@ -51,4 +53,4 @@ std::int64_t draw_commit_id() {
     return static_cast<std::int64_t>((high | device()) >> 1U);
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

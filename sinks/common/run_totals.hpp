@@ -19,7 +19,9 @@ struct RunTotals {
         quarantined += quarantined_values;
     }
 
-    [[nodiscard]] bool did_something() const { return rows.inserted + rows.updated + rows.deleted + quarantined > 0; }
+    [[nodiscard]] bool did_something() const {
+        return rows.inserted + rows.updated + rows.deleted + quarantined > 0;
+    }
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

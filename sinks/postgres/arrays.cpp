@@ -43,7 +43,7 @@ void fill_column(std::string& out, const ColumnData& column, std::span<const std
     out.back() = '}';
 }
 
-}  // namespace
+} // namespace
 
 void ColumnArrays::fill(const Batch& batch, const RowSelection& selection) {
     literals_.resize(batch.columns());
@@ -113,4 +113,4 @@ std::string text_array(std::span<const std::string> values) {
     return out;
 }
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -38,4 +38,4 @@ std::string bigint_array(std::span<const std::int64_t> values);
 /// {"a","b"} with what needs it escaped.
 std::string text_array(std::span<const std::string> values);
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

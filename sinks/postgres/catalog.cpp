@@ -7,9 +7,10 @@
 namespace zohosyncd::postgres {
 
 const Attribute* Relation::find(const std::string& name) const {
-    const auto found = std::find_if(attributes.begin(), attributes.end(), [&](const Attribute& attribute) {
-        return attribute.name == name;
-    });
+    const auto found =
+        std::find_if(attributes.begin(), attributes.end(), [&](const Attribute& attribute) {
+            return attribute.name == name;
+        });
     return found == attributes.end() ? nullptr : &*found;
 }
 
@@ -18,10 +19,11 @@ bool Relation::is_unique(const std::string& name) const {
 }
 
 std::optional<Relation> find_relation(pqxx::transaction_base& tx, const TableName& name) {
-    const auto head = tx.exec_params("SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-                                     " WHERE n.nspname = $1 AND c.relname = $2",
-                                     name.schema,
-                                     name.table);
+    const auto head = tx.exec_params(
+        "SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = $1 AND c.relname = $2",
+        name.schema,
+        name.table);
     if (head.empty()) {
         return std::nullopt;
     }
@@ -33,16 +35,19 @@ std::optional<Relation> find_relation(pqxx::transaction_base& tx, const TableNam
         "SELECT attname, CASE format_type(atttypid, NULL) WHEN 'character' THEN 'bpchar'"
         " ELSE format_type(atttypid, NULL) END, format_type(atttypid, atttypmod),"
         " attnotnull AND NOT atthasdef AND attidentity = ''"
-        " FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        " FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY "
+        "attnum",
         relation.oid);
     for (const auto& row : rows) {
-        relation.attributes.push_back({row[0].c_str(), row[1].c_str(), row[2].c_str(), row[3].as<bool>()});
+        relation.attributes.push_back(
+            {row[0].c_str(), row[1].c_str(), row[2].c_str(), row[3].as<bool>()});
     }
-    const auto unique = tx.exec_params(
-        "SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
-        " WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indnkeyatts = 1"
-        " AND i.indpred IS NULL AND i.indexprs IS NULL",
-        relation.oid);
+    const auto unique = tx.exec_params("SELECT a.attname FROM pg_index i JOIN pg_attribute a ON "
+                                       "a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+                                       " WHERE i.indrelid = $1::oid AND i.indisunique AND "
+                                       "i.indisvalid AND i.indimmediate AND i.indnkeyatts = 1"
+                                       " AND i.indpred IS NULL AND i.indexprs IS NULL",
+                                       relation.oid);
     for (const auto& row : unique) {
         relation.unique_columns.emplace_back(row[0].c_str());
     }
@@ -57,10 +62,13 @@ std::string quote_table(const TableName& name) {
     return quote_identifier(name.schema) + '.' + quote_identifier(name.table);
 }
 
-BoundTable bind_table(pqxx::transaction_base& tx, const StreamSchema& schema, const std::string& state_schema) {
+BoundTable bind_table(pqxx::transaction_base& tx,
+                      const StreamSchema& schema,
+                      const std::string& state_schema) {
     const auto relation = find_relation(tx, schema.target);
     if (!relation) {
-        throw SyncError(ErrorKind::sink_refused, "table " + schema.target.text() + " does not exist; was it dropped?");
+        throw SyncError(ErrorKind::sink_refused,
+                        "table " + schema.target.text() + " does not exist; was it dropped?");
     }
     BoundTable table;
     table.schema = schema;
@@ -72,12 +80,15 @@ BoundTable bind_table(pqxx::transaction_base& tx, const StreamSchema& schema, co
         const auto* attribute = relation->find(column.name);
         if (attribute == nullptr) {
             throw SyncError(ErrorKind::schema_conflict,
-                            "table " + table.target + " has no column " + column.name + "; was it dropped or renamed?");
+                            "table " + table.target + " has no column " + column.name +
+                                "; was it dropped or renamed?");
         }
-        table.columns.push_back(
-            {quote_identifier(column.name), attribute->type, attribute->declared, column.counts_as_change});
+        table.columns.push_back({quote_identifier(column.name),
+                                 attribute->type,
+                                 attribute->declared,
+                                 column.counts_as_change});
     }
     return table;
 }
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

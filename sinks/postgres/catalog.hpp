@@ -13,9 +13,9 @@ namespace zohosyncd::postgres {
 /// A column as the catalogue knows it.
 struct Attribute {
     std::string name;
-    std::string type;      ///< Without length or scale, fit for an array: "character varying".
-    std::string declared;  ///< As declared: "character varying(40)".
-    bool needs_value = false;  ///< NOT NULL and nothing fills it in.
+    std::string type;         ///< Without length or scale, fit for an array: "character varying".
+    std::string declared;     ///< As declared: "character varying(40)".
+    bool needs_value = false; ///< NOT NULL and nothing fills it in.
 };
 
 /// A relation as the catalogue knows it.
@@ -23,7 +23,8 @@ struct Relation {
     std::string oid;
     char kind = 'r';
     std::vector<Attribute> attributes;
-    std::vector<std::string> unique_columns;  ///< Alone under a unique index that ON CONFLICT can use.
+    std::vector<std::string>
+        unique_columns; ///< Alone under a unique index that ON CONFLICT can use.
 
     [[nodiscard]] const Attribute* find(const std::string& name) const;
     [[nodiscard]] bool is_unique(const std::string& name) const;
@@ -39,8 +40,8 @@ std::string quote_table(const TableName& name);
 
 /// How a column of a stream is stored.
 struct BoundColumn {
-    std::string quoted;    ///< The name with quotes.
-    std::string type;      ///< Of the array that carries its values.
+    std::string quoted; ///< The name with quotes.
+    std::string type;   ///< Of the array that carries its values.
     std::string declared;
     bool counts_as_change = true;
 };
@@ -48,10 +49,10 @@ struct BoundColumn {
 /// A stream's table as statements need it.
 struct BoundTable {
     StreamSchema schema;
-    std::string target;  ///< "schema.table", the key in the state tables.
+    std::string target; ///< "schema.table", the key in the state tables.
     std::string quoted;
-    std::string stage;   ///< Quoted.
-    std::string statement;  ///< Prefix of its prepared statements' names.
+    std::string stage;     ///< Quoted.
+    std::string statement; ///< Prefix of its prepared statements' names.
     std::vector<BoundColumn> columns;
     std::optional<std::size_t> version;
 
@@ -59,6 +60,7 @@ struct BoundTable {
 };
 
 /// Throws SyncError{sink_refused} when the table is gone, {schema_conflict} when a column is.
-BoundTable bind_table(pqxx::transaction_base& tx, const StreamSchema& schema, const std::string& state_schema);
+BoundTable
+bind_table(pqxx::transaction_base& tx, const StreamSchema& schema, const std::string& state_schema);
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

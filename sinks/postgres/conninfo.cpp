@@ -3,10 +3,10 @@
 #include "daemon/core/errors.hpp"
 
 #include <libpq-fe.h>
+#include <poll.h>
 
 #include <array>
 #include <memory>
-#include <poll.h>
 #include <string_view>
 #include <utility>
 
@@ -46,15 +46,17 @@ void append_pair(std::string& out, std::string_view key, std::string_view value)
     out += "' ";
 }
 
-}  // namespace
+} // namespace
 
 std::string complete_conninfo(const std::string& conninfo) {
     char* reason = nullptr;
-    const std::unique_ptr<PQconninfoOption, PqFree> options(PQconninfoParse(conninfo.c_str(), &reason));
+    const std::unique_ptr<PQconninfoOption, PqFree> options(
+        PQconninfoParse(conninfo.c_str(), &reason));
     if (!options) {
         // The reason quotes the text, which may hold a password.
         PQfreemem(reason);
-        throw SyncError(ErrorKind::sink_refused, "the PostgreSQL target is neither a postgres:// URL nor key=value pairs");
+        throw SyncError(ErrorKind::sink_refused,
+                        "the PostgreSQL target is neither a postgres:// URL nor key=value pairs");
     }
     std::string out;
     for (const auto* option = options.get(); option->keyword != nullptr; ++option) {
@@ -69,7 +71,7 @@ std::string complete_conninfo(const std::string& conninfo) {
                     return option->val != nullptr && name != always_ours;
                 }
             }
-            return true;  // Unknown to this libpq.
+            return true; // Unknown to this libpq.
         }();
         if (!given) {
             append_pair(out, key, value);
@@ -84,14 +86,16 @@ std::string sqlstate_of_refusal(const std::string& conninfo) {
         return {};
     }
     PQsetErrorVerbosity(connection.get(), PQERRORS_SQLSTATE);
-    for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK; state = PQconnectPoll(connection.get())) {
+    for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK;
+         state = PQconnectPoll(connection.get())) {
         if (state == PGRES_POLLING_FAILED) {
             break;
         }
         pollfd descriptor{PQsocket(connection.get()),
                           static_cast<short>(state == PGRES_POLLING_READING ? POLLIN : POLLOUT),
                           0};
-        constexpr int patience = 2000;  // Milliseconds; the server has just answered, so it will again.
+        constexpr int patience =
+            2000; // Milliseconds; the server has just answered, so it will again.
         if (poll(&descriptor, 1, patience) <= 0) {
             return {};
         }
@@ -103,8 +107,9 @@ std::string sqlstate_of_refusal(const std::string& conninfo) {
         return {};
     }
     auto code = message.substr(end - 4, 5);
-    const bool is_code = code.find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos;
+    const bool is_code =
+        code.find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos;
     return is_code && message[end - 5] == ' ' ? code : std::string{};
 }
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -12,4 +12,4 @@ std::string complete_conninfo(const std::string& conninfo);
 /// Empty when there is none, such as for a server that is not there.
 std::string sqlstate_of_refusal(const std::string& conninfo);
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

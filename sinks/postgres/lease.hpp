@@ -17,8 +17,8 @@ public:
 
     /// Every transaction of ours shall begin with `check`.
     void write_under(const std::string& connection, std::int64_t epoch);
-    /// Throws SyncError{lease_lost} when the lease has another holder. Until the transaction ends, nobody can
-    /// take it over.
+    /// Throws SyncError{lease_lost} when the lease has another holder. Until the transaction ends,
+    /// nobody can take it over.
     void check(pqxx::work& tx);
 
     Lease try_acquire(const std::string& connection, const std::string& holder);
@@ -29,22 +29,27 @@ private:
     struct Row {
         bool found = false;
         std::int64_t epoch = 0;
-        std::string holder;  ///< Empty when free.
+        std::string holder; ///< Empty when free.
         std::string since;
         bool expired = false;
         bool session_bound = false;
     };
 
     Row load(pqxx::transaction_base& tx, const std::string& connection);
-    bool take(pqxx::work& tx, const std::string& connection, const std::string& holder, const Row& seen, bool locked);
+    bool take(pqxx::work& tx,
+              const std::string& connection,
+              const std::string& holder,
+              const Row& seen,
+              bool locked);
     bool try_lock(pqxx::transaction_base& tx, const std::string& connection);
     void unlock(pqxx::transaction_base& tx, const std::string& connection);
     bool has_lock(const std::string& connection) const;
 
     Session& session_;
-    std::string connection_;  ///< Under whose lease we write.
+    std::string connection_; ///< Under whose lease we write.
     std::int64_t epoch_ = 0;
-    std::map<std::string, long> locks_;  ///< Connection to the number of the session that holds its lock.
+    std::map<std::string, long>
+        locks_; ///< Connection to the number of the session that holds its lock.
 };
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

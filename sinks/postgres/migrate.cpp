@@ -14,20 +14,27 @@ struct Installed {
 
 Installed installed(pqxx::transaction_base& tx, const Session& session) {
     Installed found;
-    const auto row = tx.exec_params1("SELECT to_regnamespace($1) IS NOT NULL, to_regclass($2) IS NOT NULL",
-                                     session.quoted_schema(),
-                                     session.state_table("schema_migrations"));
+    // Read as tables: to_regclass may answer from a cache that is older than the lock we waited
+    // for.
+    const auto row = tx.exec_params1(
+        "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1), EXISTS (SELECT FROM pg_class "
+        "c"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2)",
+        session.options().state_schema,
+        "schema_migrations");
     found.has_schema = row[0].as<bool>();
     found.has_table = row[1].as<bool>();
     if (found.has_table) {
-        found.version =
-            tx.exec1("SELECT coalesce(max(version), 0) FROM " + session.state_table("schema_migrations"))[0].as<int>();
+        found.version = tx.exec1("SELECT coalesce(max(version), 0) FROM " +
+                                 session.state_table("schema_migrations"))[0]
+                            .as<int>();
     }
     const auto all = postgres_migrations();
     if (found.version > all.back().version) {
         throw SyncError(ErrorKind::sink_refused,
-                        "state schema " + session.options().state_schema + " has version " + std::to_string(found.version) +
-                            ", this program knows " + std::to_string(all.back().version) + "; install a newer zohosyncd");
+                        "state schema " + session.options().state_schema + " has version " +
+                            std::to_string(found.version) + ", this program knows " +
+                            std::to_string(all.back().version) + "; install a newer zohosyncd");
     }
     return found;
 }
@@ -46,25 +53,33 @@ bool apply(pqxx::work& tx, const Session& session, const Migration& migration) {
     tx.exec("SET LOCAL search_path = " + session.quoted_schema() + ", pg_catalog");
     if (!now.has_table) {
         tx.exec("CREATE TABLE schema_migrations"
-                " (version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())");
+                " (version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL "
+                "DEFAULT now())");
     }
     tx.exec(migration.sql);
-    tx.exec_params("INSERT INTO schema_migrations (version, name) VALUES ($1, $2)", migration.version, migration.name);
+    tx.exec_params("INSERT INTO schema_migrations (version, name) VALUES ($1, $2)",
+                   migration.version,
+                   migration.name);
     return true;
 }
 
-}  // namespace
+} // namespace
 
 int migrate(Session& session) {
-    const auto before = session.read("read the state schema's version", [&](pqxx::work& tx) { return installed(tx, session); });
+    const auto before = session.read("read the state schema's version",
+                                     [&](pqxx::work& tx) { return installed(tx, session); });
     int applied = 0;
     for (const auto& migration : postgres_migrations()) {
         if (migration.version > before.version) {
-            const std::string what = std::string("migrate the state schema, step ") + migration.name;
-            applied += session.write(what, {}, [&](pqxx::work& tx) { return apply(tx, session, migration); }) ? 1 : 0;
+            const std::string what =
+                std::string("migrate the state schema, step ") + migration.name;
+            applied += session.write(
+                           what, {}, [&](pqxx::work& tx) { return apply(tx, session, migration); })
+                           ? 1
+                           : 0;
         }
     }
     return applied;
 }
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -7,4 +7,4 @@ namespace zohosyncd::postgres {
 /// Applies the migrations that the state schema lacks; returns how many.
 int migrate(Session& session);
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

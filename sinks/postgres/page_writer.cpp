@@ -8,7 +8,7 @@ std::string statement_name(const BoundTable& table, Destination destination, Gua
            (guard == Guard::version ? "guarded" : "plain");
 }
 
-}  // namespace
+} // namespace
 
 PageResult PageWriter::write(pqxx::work& tx,
                              const BoundTable& table,
@@ -55,4 +55,4 @@ void PageWriter::send(const Job& job, const RowSelection& selection, WriteStats&
     stats.unchanged += selection.rows.size() - inserted - updated;
 }
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

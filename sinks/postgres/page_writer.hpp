@@ -16,8 +16,8 @@ namespace zohosyncd::postgres {
 /// What writing a page came to.
 struct PageResult {
     WriteStats stats;
-    std::vector<std::int64_t> written;     ///< Ids of the rows that the table took.
-    std::vector<Quarantined> quarantined;  ///< What it did not take.
+    std::vector<std::int64_t> written;    ///< Ids of the rows that the table took.
+    std::vector<Quarantined> quarantined; ///< What it did not take.
 };
 
 /// Sends batches as arrays, one statement a batch. Keeps its buffers from one batch to the next.
@@ -27,7 +27,11 @@ public:
 
     /// Upserts both batches of `page`. When `careful`, values and rows that the table refuses are
     /// found and returned as quarantined, otherwise they end the transaction with a DataError.
-    PageResult write(pqxx::work& tx, const BoundTable& table, Destination destination, const PageWrite& page, bool careful);
+    PageResult write(pqxx::work& tx,
+                     const BoundTable& table,
+                     Destination destination,
+                     const PageWrite& page,
+                     bool careful);
 
 private:
     struct Job {
@@ -40,19 +44,22 @@ private:
     };
 
     void write_batch(const Job& job, bool careful);
-    /// Sends one statement; true when the table took it. A refusal that blames the data is rolled back
-    /// to where it began, and noted in `refusal_`.
+    /// Sends one statement; true when the table took it. A refusal that blames the data is rolled
+    /// back to where it began, and noted in `refusal_`.
     bool try_rows(const Job& job, const RowSelection& selection, bool keep);
     void send(const Job& job, const RowSelection& selection, WriteStats& stats);
     void write_halves(const Job& job, std::span<const std::uint32_t> rows);
     void write_poisoned(const Job& job, std::uint32_t row);
-    void enable_columns(const Job& job, std::uint32_t row, std::span<const std::size_t> columns, std::vector<bool>& masked);
+    void enable_columns(const Job& job,
+                        std::uint32_t row,
+                        std::span<const std::size_t> columns,
+                        std::vector<bool>& masked);
     void quarantine_row(const Job& job, std::uint32_t row);
     void stop_if_all_is_poison(const Job& job) const;
 
     Session& session_;
     ColumnArrays arrays_;
-    std::string refusal_;  ///< SQLSTATE of the last refusal.
+    std::string refusal_; ///< SQLSTATE of the last refusal.
 };
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -6,11 +6,11 @@
 namespace zohosyncd::postgres {
 namespace {
 
-// More refusals than this in one batch, and more than half of its rows: then the table is wrong, not
-// the rows, and setting all of them aside would look like success.
+// More refusals than this in one batch, and more than half of its rows: then the table is wrong,
+// not the rows, and setting all of them aside would look like success.
 constexpr std::size_t few = 20;
 
-}  // namespace
+} // namespace
 
 bool PageWriter::try_rows(const Job& job, const RowSelection& selection, bool keep) {
     job.tx.exec("SAVEPOINT rows");
@@ -18,10 +18,11 @@ bool PageWriter::try_rows(const Job& job, const RowSelection& selection, bool ke
     try {
         send(job, selection, stats);
     } catch (const pqxx::sql_error& error) {
-        if (!blames_data(error.sqlstate())) {
+        const auto state = sqlstate_of(error);
+        if (!blames_data(state)) {
             throw;
         }
-        refusal_ = error.sqlstate();
+        refusal_ = state;
         job.tx.exec("ROLLBACK TO SAVEPOINT rows");
         return false;
     }
@@ -98,10 +99,10 @@ void PageWriter::enable_columns(const Job& job,
     }
     if (columns.size() == 1) {
         const auto column = columns.front();
-        job.result.quarantined.push_back(
-            {job.batch.ids()[row],
-             job.table.schema.columns[column].api_name + ": " + refusal_ + " " + condition_name(refusal_),
-             std::string(job.batch.column(column).value(row))});
+        job.result.quarantined.push_back({job.batch.ids()[row],
+                                          job.table.schema.columns[column].api_name + ": " +
+                                              refusal_ + " " + condition_name(refusal_),
+                                          std::string(job.batch.column(column).value(row))});
         stop_if_all_is_poison(job);
         return;
     }
@@ -117,13 +118,15 @@ void PageWriter::quarantine_row(const Job& job, std::uint32_t row) {
 }
 
 void PageWriter::stop_if_all_is_poison(const Job& job) const {
-    const auto refused = job.result.quarantined.size() - std::min(job.result.quarantined.size(), job.batch.quarantined().size());
+    const auto refused = job.result.quarantined.size() -
+                         std::min(job.result.quarantined.size(), job.batch.quarantined().size());
     if (refused > few && refused * 2 > job.batch.rows()) {
         throw SyncError(ErrorKind::schema_conflict,
-                        "table " + job.table.target + " refuses most rows of a page, last with " + refusal_ + " " +
-                            condition_name(refusal_) + "; look at its types, constraints and triggers")
+                        "table " + job.table.target + " refuses most rows of a page, last with " +
+                            refusal_ + " " + condition_name(refusal_) +
+                            "; look at its types, constraints and triggers")
             .with_sqlstate(refusal_);
     }
 }
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

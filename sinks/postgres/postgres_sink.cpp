@@ -26,35 +26,51 @@ public:
 
     int migrate() override { return postgres::migrate(session_); }
 
-    void write_under_lease(const std::string& connection, std::int64_t epoch) override { leases_.write_under(connection, epoch); }
+    void write_under_lease(const std::string& connection, std::int64_t epoch) override {
+        leases_.write_under(connection, epoch);
+    }
 
     Lease try_acquire_lease(const std::string& connection, const std::string& holder) override {
         return leases_.try_acquire(connection, holder);
     }
 
-    void heartbeat(const std::string& connection, std::int64_t epoch) override { leases_.heartbeat(connection, epoch); }
+    void heartbeat(const std::string& connection, std::int64_t epoch) override {
+        leases_.heartbeat(connection, epoch);
+    }
 
-    void release_lease(const std::string& connection, std::int64_t epoch) override { leases_.release(connection, epoch); }
+    void release_lease(const std::string& connection, std::int64_t epoch) override {
+        leases_.release(connection, epoch);
+    }
 
-    PreparedStream prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) override;
+    PreparedStream
+    prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) override;
+    std::vector<Column> known_columns(const TableName& target) override;
     std::vector<StreamState> states(const std::string& connection) override;
     std::optional<StreamState> state(const StreamKey& key) override;
-    WriteStats
-    write(const StreamKey& key, const StreamSchema& schema, const PageWrite& page, const Checkpoint& checkpoint) override;
-    std::vector<Deletion> soft_deleted(const StreamSchema& schema, std::chrono::sys_seconds since, std::size_t limit) override;
+    WriteStats write(const StreamKey& key,
+                     const StreamSchema& schema,
+                     const PageWrite& page,
+                     const Checkpoint& checkpoint) override;
+    std::vector<Deletion> soft_deleted(const StreamSchema& schema,
+                                       std::chrono::sys_seconds since,
+                                       std::size_t limit) override;
     WriteStats write_deletions(const StreamKey& key,
                                const StreamSchema& schema,
                                std::span<const Deletion> deletions,
                                DeletePolicy policy,
                                const Checkpoint& checkpoint) override;
     void begin_stage(const StreamKey& key, const StreamSchema& schema) override;
-    void write_stage(const StreamKey& key, const StreamSchema& schema, const PageWrite& page, const Checkpoint& checkpoint) override;
+    void write_stage(const StreamKey& key,
+                     const StreamSchema& schema,
+                     const PageWrite& page,
+                     const Checkpoint& checkpoint) override;
     WriteStats merge_stage(const StreamKey& key,
                            const StreamSchema& schema,
                            DeletePolicy policy,
                            std::chrono::sys_seconds walked_at,
                            const Checkpoint& checkpoint) override;
-    void record_failure(const StreamKey& key, StreamStatus status, const std::string& error) override;
+    void
+    record_failure(const StreamKey& key, StreamStatus status, const std::string& error) override;
     int reset(const std::string& connection, const std::string& stream) override;
     std::uint64_t count_rows(const TableName& table) override;
     std::uint64_t spend_credits(const std::string& connection, std::uint64_t credits) override;
@@ -66,9 +82,14 @@ private:
                           Destination destination,
                           const PageWrite& page,
                           const Checkpoint& checkpoint);
-    /// Runs `work`, which returns a PageResult, and stores what it did, in one transaction under the lease.
+    /// Runs `work`, which returns a PageResult, and stores what it did, in one transaction under
+    /// the lease.
     template <class Work>
-    PageResult commit(const std::string& what, const StreamKey& key, const Checkpoint& checkpoint, bool counts, Work work);
+    PageResult commit(const std::string& what,
+                      const StreamKey& key,
+                      const Checkpoint& checkpoint,
+                      bool counts,
+                      Work work);
     void end_run(pqxx::work& tx, const StateChange& change, const RunTotals& totals);
 
     Session session_;
@@ -76,10 +97,21 @@ private:
     Quarantine quarantine_{session_};
     PageWriter writer_{session_};
     std::map<std::string, BoundTable> tables_;
-    std::map<std::string, RunTotals> totals_;  ///< Of runs that are not finished.
-    long bound_under_ = 0;   ///< What session_.stale_tables() was when tables_ was filled.
+    std::map<std::string, RunTotals> totals_; ///< Of runs that are not finished.
+    long bound_under_ = 0; ///< What session_.stale_tables() was when tables_ was filled.
     long bound_count_ = 0;
 };
+
+PageResult quarantined_only(const PageWrite& page) {
+    PageResult result;
+    for (const auto* batch : {page.listed, page.authoritative}) {
+        if (batch != nullptr) {
+            result.quarantined.insert(
+                result.quarantined.end(), batch->quarantined().begin(), batch->quarantined().end());
+        }
+    }
+    return result;
+}
 
 const BoundTable& PostgresSink::bound(const StreamSchema& schema) {
     if (bound_under_ != session_.stale_tables()) {
@@ -90,13 +122,14 @@ const BoundTable& PostgresSink::bound(const StreamSchema& schema) {
     const auto found = tables_.find(target);
     if (found != tables_.end()) {
         const auto& columns = found->second.schema.columns;
-        const bool same = std::equal(columns.begin(),
-                                     columns.end(),
-                                     schema.columns.begin(),
-                                     schema.columns.end(),
-                                     [](const Column& a, const Column& b) {
-                                         return a.name == b.name && a.counts_as_change == b.counts_as_change;
-                                     });
+        const bool same =
+            std::equal(columns.begin(),
+                       columns.end(),
+                       schema.columns.begin(),
+                       schema.columns.end(),
+                       [](const Column& a, const Column& b) {
+                           return a.name == b.name && a.counts_as_change == b.counts_as_change;
+                       });
         if (same && found->second.version == schema.version_column) {
             return found->second;
         }
@@ -108,7 +141,8 @@ const BoundTable& PostgresSink::bound(const StreamSchema& schema) {
     return tables_.insert_or_assign(target, std::move(table)).first->second;
 }
 
-PreparedStream PostgresSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) {
+PreparedStream
+PostgresSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) {
     auto prepared = prepare_stream(session_, leases_, key, wanted, casing);
     const auto target = key.target.text();
     totals_.erase(target);
@@ -118,19 +152,28 @@ PreparedStream PostgresSink::prepare(const StreamKey& key, const StreamSchema& w
         return bind_table(tx, prepared.schema, session_.options().state_schema);
     });
     const auto found = tables_.find(target);
-    const bool same = found != tables_.end() && upsert_sql(found->second, Destination::table, Guard::version) ==
-                                                    upsert_sql(fresh, Destination::table, Guard::version);
+    const bool same =
+        found != tables_.end() && upsert_sql(found->second, Destination::table, Guard::version) ==
+                                      upsert_sql(fresh, Destination::table, Guard::version);
     fresh.statement = same ? found->second.statement : "t" + std::to_string(++bound_count_) + "_";
     tables_.insert_or_assign(target, std::move(fresh));
     return prepared;
 }
 
+std::vector<Column> PostgresSink::known_columns(const TableName& target) {
+    return session_.read("read the columns", [&](pqxx::work& tx) {
+        return columns_in_use(load_columns(session_, tx, target.text()));
+    });
+}
+
 std::vector<StreamState> PostgresSink::states(const std::string& connection) {
-    return session_.read("read the state", [&](pqxx::work& tx) { return load_states(session_, tx, connection); });
+    return session_.read("read the state",
+                         [&](pqxx::work& tx) { return load_states(session_, tx, connection); });
 }
 
 std::optional<StreamState> PostgresSink::state(const StreamKey& key) {
-    return session_.read("read the state", [&](pqxx::work& tx) { return load_state(session_, tx, key); });
+    return session_.read("read the state",
+                         [&](pqxx::work& tx) { return load_state(session_, tx, key); });
 }
 
 void PostgresSink::end_run(pqxx::work& tx, const StateChange& change, const RunTotals& totals) {
@@ -141,8 +184,11 @@ void PostgresSink::end_run(pqxx::work& tx, const StateChange& change, const RunT
 }
 
 template <class Work>
-PageResult
-PostgresSink::commit(const std::string& what, const StreamKey& key, const Checkpoint& checkpoint, bool counts, Work work) {
+PageResult PostgresSink::commit(const std::string& what,
+                                const StreamKey& key,
+                                const Checkpoint& checkpoint,
+                                bool counts,
+                                Work work) {
     const auto target = key.target.text();
     const auto commit_id = draw_commit_id();
     auto totals = totals_[target];
@@ -174,13 +220,14 @@ WriteStats PostgresSink::write_page(const StreamKey& key,
     const bool has_rows = (page.listed != nullptr && page.listed->rows() > 0) ||
                           (page.authoritative != nullptr && page.authoritative->rows() > 0);
     const auto attempt = [&](bool careful) {
-        return commit("write to", key, checkpoint, destination == Destination::table, [&](pqxx::work& tx) {
-            return writer_.write(tx, bound(schema), destination, page, careful);
-        });
+        // Looked up before the transaction begins: a connection holds one at a time.
+        const auto* table = has_rows ? &bound(schema) : nullptr;
+        return commit(
+            "write to", key, checkpoint, destination == Destination::table, [&](pqxx::work& tx) {
+                return table == nullptr ? quarantined_only(page)
+                                        : writer_.write(tx, *table, destination, page, careful);
+            });
     };
-    if (has_rows) {
-        bound(schema);  // Before the transaction begins: one connection holds one at a time.
-    }
     try {
         return attempt(false).stats;
     } catch (const DataError&) {
@@ -198,18 +245,23 @@ WriteStats PostgresSink::write(const StreamKey& key,
     return write_page(key, schema, Destination::table, page, checkpoint);
 }
 
-std::vector<Deletion>
-PostgresSink::soft_deleted(const StreamSchema& schema, std::chrono::sys_seconds since, std::size_t limit) {
+std::vector<Deletion> PostgresSink::soft_deleted(const StreamSchema& schema,
+                                                 std::chrono::sys_seconds since,
+                                                 std::size_t limit) {
     const auto& table = bound(schema);
     return session_.read("read deletions of " + table.target, [&](pqxx::work& tx) {
-        const auto rows = tx.exec_params("SELECT " + table.id() + "::text, floor(extract(epoch FROM _deleted_at))::bigint FROM " +
-                                             table.quoted + " WHERE _deleted_at >= $1::timestamptz ORDER BY _deleted_at, " +
-                                             table.id() + " LIMIT $2",
-                                         format_utc(since),
-                                         limit);
+        const auto rows = tx.exec_params(
+            "SELECT " + table.id() +
+                "::text, floor(extract(epoch FROM _deleted_at))::bigint FROM " + table.quoted +
+                " WHERE _deleted_at >= $1::timestamptz ORDER BY _deleted_at, " + table.id() +
+                " LIMIT $2",
+            format_utc(since),
+            limit);
         std::vector<Deletion> deletions;
         for (const auto& row : rows) {
-            deletions.push_back({row[0].as<std::int64_t>(), std::chrono::sys_seconds(std::chrono::seconds(row[1].as<std::int64_t>()))});
+            deletions.push_back(
+                {row[0].as<std::int64_t>(),
+                 std::chrono::sys_seconds(std::chrono::seconds(row[1].as<std::int64_t>()))});
         }
         return deletions;
     });
@@ -220,7 +272,8 @@ WriteStats PostgresSink::write_deletions(const StreamKey& key,
                                          std::span<const Deletion> deletions,
                                          DeletePolicy policy,
                                          const Checkpoint& checkpoint) {
-    std::map<std::int64_t, std::chrono::sys_seconds> latest;  // Sorted, so that two writers never deadlock.
+    std::map<std::int64_t, std::chrono::sys_seconds>
+        latest; // Sorted, so that two writers never deadlock.
     for (const auto& deletion : deletions) {
         auto& time = latest.try_emplace(deletion.id, deletion.deleted_time).first->second;
         time = std::max(time, deletion.deleted_time);
@@ -239,16 +292,21 @@ WriteStats PostgresSink::write_deletions(const StreamKey& key,
         }
         const auto& id = table.columns.front();
         if (policy == DeletePolicy::hard) {
-            page.stats.deleted = tx.exec_params("DELETE FROM " + table.quoted + " WHERE " + id.quoted + " = ANY ($1::" + id.type + "[])",
+            page.stats.deleted = tx.exec_params("DELETE FROM " + table.quoted + " WHERE " +
+                                                    id.quoted + " = ANY ($1::" + id.type + "[])",
                                                 bigint_array(ids))
                                      .affected_rows();
             return page;
         }
         const auto rows = tx.exec_params1(
-            "WITH known AS (SELECT d.id, d.time, t._deleted_at IS NULL AS was_live FROM unnest($1::" + id.type +
-                "[], $2::timestamptz[]) AS d(id, time) JOIN " + table.quoted + " t ON t." + id.quoted +
-                " = d.id WHERE t._deleted_at IS DISTINCT FROM d.time), marked AS (UPDATE " + table.quoted +
-                " t SET _deleted_at = k.time, _synced_at = now() FROM known k WHERE t." + id.quoted +
+            "WITH known AS (SELECT d.id, d.time, t._deleted_at IS NULL AS was_live FROM "
+            "unnest($1::" +
+                id.type + "[], $2::timestamptz[]) AS d(id, time) JOIN " + table.quoted +
+                " t ON t." + id.quoted +
+                " = d.id WHERE t._deleted_at IS DISTINCT FROM d.time), marked AS (UPDATE " +
+                table.quoted +
+                " t SET _deleted_at = k.time, _synced_at = now() FROM known k WHERE t." +
+                id.quoted +
                 " = k.id RETURNING k.was_live) SELECT count(*) FILTER (WHERE was_live) FROM marked",
             bigint_array(ids),
             text_array(times));
@@ -282,13 +340,16 @@ WriteStats PostgresSink::merge_stage(const StreamKey& key,
     const auto& table = bound(schema);
     const auto result = commit("merge the stage of", key, checkpoint, true, [&](pqxx::work& tx) {
         PageResult page;
-        page.stats = postgres::merge_stage(session_, tx, table, {policy, walked_at, checkpoint.anchor});
+        page.stats =
+            postgres::merge_stage(session_, tx, table, {policy, walked_at, checkpoint.anchor});
         return page;
     });
     return result.stats;
 }
 
-void PostgresSink::record_failure(const StreamKey& key, StreamStatus status, const std::string& error) {
+void PostgresSink::record_failure(const StreamKey& key,
+                                  StreamStatus status,
+                                  const std::string& error) {
     session_.write("record a failure of " + key.stream, {}, [&](pqxx::work& tx) {
         leases_.check(tx);
         store_failure(session_, tx, key, status, error);
@@ -297,12 +358,16 @@ void PostgresSink::record_failure(const StreamKey& key, StreamStatus status, con
 }
 
 int PostgresSink::reset(const std::string& connection, const std::string& stream) {
-    return session_.write("reset " + stream, {}, [&](pqxx::work& tx) { return forget_marks(session_, tx, connection, stream); });
+    return session_.write("reset " + stream, {}, [&](pqxx::work& tx) {
+        return forget_marks(session_, tx, connection, stream);
+    });
 }
 
 std::uint64_t PostgresSink::count_rows(const TableName& table) {
     return session_.read("count the rows of " + table.text(), [&](pqxx::work& tx) {
-        return tx.exec1("SELECT count(*) FROM " + quote_table(table) + " WHERE _deleted_at IS NULL")[0].as<std::uint64_t>();
+        return tx
+            .exec1("SELECT count(*) FROM " + quote_table(table) + " WHERE _deleted_at IS NULL")[0]
+            .as<std::uint64_t>();
     });
 }
 
@@ -319,21 +384,25 @@ std::uint64_t PostgresSink::spend_credits(const std::string& connection, std::ui
         return session_.read("read the credits", sum);
     }
     return session_.write("count credits", {}, [&](pqxx::work& tx) {
-        tx.exec_params("INSERT INTO " + table +
-                           " AS c (connection, minute, credits) VALUES ($1, date_trunc('minute', now()), $2)"
-                           " ON CONFLICT (connection, minute) DO UPDATE SET credits = c.credits + excluded.credits",
-                       connection,
-                       credits);
-        tx.exec_params("DELETE FROM " + table + " WHERE connection = $1 AND minute < now() - interval '25 hours'", connection);
+        tx.exec_params(
+            "INSERT INTO " + table +
+                " AS c (connection, minute, credits) VALUES ($1, date_trunc('minute', now()), $2)"
+                " ON CONFLICT (connection, minute) DO UPDATE SET credits = c.credits + "
+                "excluded.credits",
+            connection,
+            credits);
+        tx.exec_params("DELETE FROM " + table +
+                           " WHERE connection = $1 AND minute < now() - interval '25 hours'",
+                       connection);
         return sum(tx);
     });
 }
 
-}  // namespace
-}  // namespace postgres
+} // namespace
+} // namespace postgres
 
 std::unique_ptr<Sink> make_postgres_sink(PostgresOptions options) {
     return std::make_unique<postgres::PostgresSink>(std::move(options));
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

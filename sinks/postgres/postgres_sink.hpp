@@ -9,8 +9,8 @@
 namespace zohosyncd {
 
 struct PostgresOptions {
-    std::string conninfo;  ///< What libpq takes: a URL or key=value pairs. May hold a password.
-    std::string role;      ///< SET ROLE after connecting; empty for none.
+    std::string conninfo; ///< What libpq takes: a URL or key=value pairs. May hold a password.
+    std::string role;     ///< SET ROLE after connecting; empty for none.
     std::string state_schema = "zohosync";
     std::chrono::milliseconds statement_timeout{60'000};
 };
@@ -20,4 +20,4 @@ struct PostgresOptions {
 /// nothing, it does so only lease_expiry after the last heartbeat.
 std::unique_ptr<Sink> make_postgres_sink(PostgresOptions options);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -12,21 +12,10 @@ Observed observe(Session& session, pqxx::work& tx, const StreamKey& key) {
     Observed seen;
     seen.table = find_relation(tx, key.target);
     seen.stage = find_relation(tx, stage_of(key.target, session.options().state_schema));
-    seen.has_schema = tx.exec_params1("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", key.target.schema)[0].as<bool>();
-    const auto columns = tx.exec_params("SELECT api_name, column_name, label, field_id, data_type, column_type, adopted,"
-                                        " retired_at IS NOT NULL FROM " +
-                                            session.state_table("columns") + " WHERE target = $1",
-                                        key.target.text());
-    for (const auto& row : columns) {
-        seen.known.push_back({row[0].c_str(),
-                              row[1].c_str(),
-                              row[2].c_str(),
-                              row[3].c_str(),
-                              row[4].c_str(),
-                              row[5].c_str(),
-                              row[6].as<bool>(),
-                              row[7].as<bool>()});
-    }
+    seen.has_schema = tx.exec_params1("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
+                                      key.target.schema)[0]
+                          .as<bool>();
+    seen.known = load_columns(session, tx, key.target.text());
     const auto state = tx.exec_params("SELECT table_id FROM " + session.state_table("sync_state") +
                                           " WHERE connection = $1 AND stream = $2 AND target = $3",
                                       key.connection,
@@ -37,61 +26,87 @@ Observed observe(Session& session, pqxx::work& tx, const StreamKey& key) {
     return seen;
 }
 
-void record_columns(Session& session, pqxx::work& tx, const std::string& target, const PreparePlan& plan) {
+void record_columns(Session& session,
+                    pqxx::work& tx,
+                    const std::string& target,
+                    const PreparePlan& plan) {
     const auto table = session.state_table("columns");
     for (const auto& column : plan.record) {
-        tx.exec_params("INSERT INTO " + table +
-                           " (target, api_name, column_name, label, field_id, data_type, column_type, adopted)"
-                           " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (target, api_name) DO UPDATE SET"
-                           " column_name = excluded.column_name, label = excluded.label, field_id = excluded.field_id,"
-                           " data_type = excluded.data_type, column_type = excluded.column_type, retired_at = NULL",
-                       target,
-                       column.api_name,
-                       column.name,
-                       column.label,
-                       column.field_id,
-                       column.data_type,
-                       column.column_type,
-                       column.adopted);
+        tx.exec_params(
+            "INSERT INTO " + table +
+                " (target, api_name, column_name, label, field_id, data_type, column_type, adopted)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (target, api_name) DO UPDATE "
+                "SET"
+                " column_name = excluded.column_name, label = excluded.label, field_id = "
+                "excluded.field_id,"
+                " data_type = excluded.data_type, column_type = excluded.column_type, retired_at = "
+                "NULL",
+            target,
+            column.api_name,
+            column.name,
+            column.label,
+            column.field_id,
+            column.data_type,
+            column.column_type,
+            column.adopted);
     }
     for (const auto& api_name : plan.retire) {
-        tx.exec_params("UPDATE " + table + " SET retired_at = now() WHERE target = $1 AND api_name = $2", target, api_name);
+        tx.exec_params("UPDATE " + table +
+                           " SET retired_at = now() WHERE target = $1 AND api_name = $2",
+                       target,
+                       api_name);
     }
 }
 
-void store_state_row(Session& session, pqxx::work& tx, const StreamKey& key, const PreparePlan& plan) {
-    const auto mark = plan.adopted_mark.empty() ? std::string("NULL::timestamptz")
-                                                : "(SELECT date_trunc('second', max(" + plan.adopted_mark +
-                                                      "))::timestamptz FROM " + quote_table(key.target) + ")";
+void store_state_row(Session& session,
+                     pqxx::work& tx,
+                     const StreamKey& key,
+                     const PreparePlan& plan) {
+    const auto mark = plan.adopted_mark.empty()
+                          ? std::string("NULL::timestamptz")
+                          : "(SELECT date_trunc('second', max(" + plan.adopted_mark +
+                                "))::timestamptz FROM " + quote_table(key.target) + ")";
     // A mark vouches for rows of one table; those of another know nothing of it.
     const auto unless_replaced = [](const std::string& column, const std::string& other) {
-        return column + " = CASE WHEN s.table_id IS NULL OR s.table_id = excluded.table_id THEN s." + column + " ELSE " + other + " END, ";
+        return column +
+               " = CASE WHEN s.table_id IS NULL OR s.table_id = excluded.table_id THEN s." +
+               column + " ELSE " + other + " END, ";
     };
     tx.exec_params("INSERT INTO " + session.state_table("sync_state") +
-                       " AS s (connection, stream, target, table_id, high_water_mark) VALUES ($1, $2, $3, to_regclass($4), " + mark +
-                       ") ON CONFLICT (connection, stream, target) DO UPDATE SET " +
-                       "high_water_mark = CASE WHEN s.table_id IS NULL THEN coalesce(s.high_water_mark, excluded.high_water_mark)"
+                       " AS s (connection, stream, target, table_id, high_water_mark) VALUES ($1, "
+                       "$2, $3, to_regclass($4), " +
+                       mark + ") ON CONFLICT (connection, stream, target) DO UPDATE SET " +
+                       "high_water_mark = CASE WHEN s.table_id IS NULL THEN "
+                       "coalesce(s.high_water_mark, excluded.high_water_mark)"
                        " WHEN s.table_id = excluded.table_id THEN s.high_water_mark END, " +
-                       unless_replaced("deletes_mark", "NULL") + unless_replaced("consistent_as_of", "NULL") +
+                       unless_replaced("deletes_mark", "NULL") +
+                       unless_replaced("consistent_as_of", "NULL") +
                        unless_replaced("scan", "NULL") + unless_replaced("mapping_hash", "NULL") +
-                       unless_replaced("generation", "s.generation + 1") + unless_replaced("verified_at", "NULL") +
-                       "table_id = excluded.table_id",
+                       unless_replaced("generation", "s.generation + 1") +
+                       unless_replaced("verified_at", "NULL") + "table_id = excluded.table_id",
                    key.connection,
                    key.stream,
                    key.target.text(),
                    quote_table(key.target));
-    tx.exec_params("DELETE FROM " + session.state_table("absent") + " WHERE target = $1", key.target.text());
+    tx.exec_params("DELETE FROM " + session.state_table("absent") + " WHERE target = $1",
+                   key.target.text());
 }
 
 /// True when columns were added to a table that holds rows.
-bool apply(Session& session, Leases& leases, pqxx::work& tx, const StreamKey& key, const PreparePlan& plan) {
+bool apply(Session& session,
+           Leases& leases,
+           pqxx::work& tx,
+           const StreamKey& key,
+           const PreparePlan& plan) {
     leases.check(tx);
     tx.exec("SET LOCAL lock_timeout = 500; SET LOCAL statement_timeout = '15min'");
     // CREATE SCHEMA IF NOT EXISTS fails when two of us do it at once.
-    tx.exec_params("SELECT pg_advisory_xact_lock(hashtextextended('zohosyncd ddl ' || $1, 0))", session.options().state_schema);
+    tx.exec_params("SELECT pg_advisory_xact_lock(hashtextextended('zohosyncd ddl ' || $1, 0))",
+                   session.options().state_schema);
     bool has_rows = false;
     if (plan.adds_columns) {
-        has_rows = tx.exec1("SELECT EXISTS (SELECT FROM " + quote_table(key.target) + ")")[0].as<bool>();
+        has_rows =
+            tx.exec1("SELECT EXISTS (SELECT FROM " + quote_table(key.target) + ")")[0].as<bool>();
     }
     for (const auto& statement : plan.ddl) {
         tx.exec(statement);
@@ -105,29 +120,38 @@ bool apply(Session& session, Leases& leases, pqxx::work& tx, const StreamKey& ke
 
 std::string lock_holders(Session& session, const TableName& table) {
     return session.read("look who holds a lock", [&](pqxx::work& tx) {
-        return std::string(tx.exec_params1("SELECT coalesce(string_agg(DISTINCT pid::text, ', '), 'unknown') FROM pg_locks"
-                                           " WHERE relation = to_regclass($1) AND granted AND pid <> pg_backend_pid()",
-                                           quote_table(table))[0]
-                               .c_str());
+        return std::string(
+            tx.exec_params1(
+                  "SELECT coalesce(string_agg(DISTINCT pid::text, ', '), 'unknown') FROM pg_locks"
+                  " WHERE relation = to_regclass($1) AND granted AND pid <> pg_backend_pid()",
+                  quote_table(table))[0]
+                .c_str());
     });
 }
 
-bool apply_politely(Session& session, Leases& leases, const StreamKey& key, const PreparePlan& plan) {
+bool apply_politely(Session& session,
+                    Leases& leases,
+                    const StreamKey& key,
+                    const PreparePlan& plan) {
     const std::string what = "prepare table " + key.target.text();
     for (int attempt = 1;; ++attempt) {
         try {
-            return session.write(what, {}, [&](pqxx::work& tx) { return apply(session, leases, tx, key, plan); });
+            return session.write(
+                what, {}, [&](pqxx::work& tx) { return apply(session, leases, tx, key, plan); });
         } catch (const SyncError& error) {
             if (error.sqlstate() != "55P03") {
                 throw;
             }
             if (attempt == ddl_attempts) {
                 throw SyncError(ErrorKind::sink_conflict,
-                                what + ": other sessions hold locks on it, pids " + lock_holders(session, key.target))
+                                what + ": other sessions hold locks on it, pids " +
+                                    lock_holders(session, key.target))
                     .with_sqlstate("55P03");
             }
         }
-        session.read(what, [&](pqxx::work& tx) { return tx.exec_params("SELECT pg_sleep($1::float8 * 0.2)", attempt).size(); });
+        session.read(what, [&](pqxx::work& tx) {
+            return tx.exec_params("SELECT pg_sleep($1::float8 * 0.2)", attempt).size();
+        });
     }
 }
 
@@ -135,48 +159,79 @@ void create_unique_index(Session& session, const StreamKey& key, const PreparePl
     const auto& id = plan.names.front();
     const std::string what = "index table " + key.target.text();
     // CONCURRENTLY leaves an invalid index behind when it fails.
-    const auto drop = "DROP INDEX CONCURRENTLY IF EXISTS " + quote_identifier(key.target.schema) + "." + plan.unique_index;
+    const auto drop = "DROP INDEX CONCURRENTLY IF EXISTS " + quote_identifier(key.target.schema) +
+                      "." + plan.unique_index;
     try {
         session.outside_transaction(what, [&](pqxx::nontransaction& tx) {
             tx.exec("SET statement_timeout = 0");
             tx.exec(drop);
-            tx.exec("CREATE UNIQUE INDEX CONCURRENTLY " + plan.unique_index + " ON " + quote_table(key.target) + " (" +
-                    quote_identifier(id) + ")");
-            tx.exec("SET statement_timeout = " + std::to_string(session.options().statement_timeout.count()));
+            tx.exec("CREATE UNIQUE INDEX CONCURRENTLY " + plan.unique_index + " ON " +
+                    quote_table(key.target) + " (" + quote_identifier(id) + ")");
+            tx.exec("SET statement_timeout = " +
+                    std::to_string(session.options().statement_timeout.count()));
             return true;
         });
     } catch (const SyncError& error) {
-        session.drop();  // With its settings.
+        session.drop(); // With its settings.
         if (blames_data(error.sqlstate())) {
-            session.outside_transaction(what, [&](pqxx::nontransaction& tx) { return tx.exec(drop).size(); });
+            session.outside_transaction(
+                what, [&](pqxx::nontransaction& tx) { return tx.exec(drop).size(); });
         }
-        if (error.kind() == ErrorKind::sink_down || error.kind() == ErrorKind::sink_full || error.kind() == ErrorKind::sink_conflict) {
+        if (error.kind() == ErrorKind::sink_down || error.kind() == ErrorKind::sink_full ||
+            error.kind() == ErrorKind::sink_conflict) {
             throw;
         }
         const auto table = quote_table(key.target);
         const auto column = quote_identifier(id);
         throw SyncError(ErrorKind::schema_conflict,
-                        "table " + key.target.text() + " has no unique index on " + id + " and we could not make one (" +
-                            error.sqlstate() + " " + condition_name(error.sqlstate()) +
-                            "); run: DELETE FROM " + table +
+                        "table " + key.target.text() + " has no unique index on " + id +
+                            " and we could not make one (" + error.sqlstate() + " " +
+                            condition_name(error.sqlstate()) + "); run: DELETE FROM " + table +
                             " a USING " + table + " b WHERE a." + column + " = b." + column +
-                            " AND a.ctid < b.ctid; CREATE UNIQUE INDEX ON " + table + " (" + column + ");")
+                            " AND a.ctid < b.ctid; CREATE UNIQUE INDEX ON " + table + " (" +
+                            column + ");")
             .with_sqlstate(error.sqlstate());
     }
 }
 
-}  // namespace
+} // namespace
 
-PreparedStream
-prepare_stream(Session& session, Leases& leases, const StreamKey& key, const StreamSchema& wanted_by_stream, ColumnCasing casing) {
+std::vector<KnownColumn>
+load_columns(Session& session, pqxx::transaction_base& tx, const std::string& target) {
+    std::vector<KnownColumn> known;
+    const auto columns = tx.exec_params(
+        "SELECT api_name, column_name, label, field_id, data_type, column_type, adopted,"
+        " retired_at IS NOT NULL FROM " +
+            session.state_table("columns") + " WHERE target = $1 ORDER BY api_name",
+        target);
+    for (const auto& row : columns) {
+        known.push_back({row[0].c_str(),
+                         row[1].c_str(),
+                         row[2].c_str(),
+                         row[3].c_str(),
+                         row[4].c_str(),
+                         row[5].c_str(),
+                         row[6].as<bool>(),
+                         row[7].as<bool>()});
+    }
+    return known;
+}
+
+PreparedStream prepare_stream(Session& session,
+                              Leases& leases,
+                              const StreamKey& key,
+                              const StreamSchema& wanted_by_stream,
+                              ColumnCasing casing) {
     auto wanted = wanted_by_stream;
     wanted.target = key.target;
     const std::string what = "read the catalogue of " + key.target.text();
     PreparedStream prepared;
-    // The second look must find everything there; a third covers somebody who changed it in between.
+    // The second look must find everything there; a third covers somebody who changed it in
+    // between.
     for (int look = 0; look < 3; ++look) {
         const auto plan = session.read(what, [&](pqxx::work& tx) {
-            auto found = plan_prepare(observe(session, tx, key), wanted, casing, session.options().state_schema);
+            auto found = plan_prepare(
+                observe(session, tx, key), wanted, casing, session.options().state_schema);
             if (found.is_empty()) {
                 prepared.state = load_state(session, tx, key).value();
             }
@@ -194,9 +249,11 @@ prepare_stream(Session& session, Leases& leases, const StreamKey& key, const Str
         }
         const bool fills_columns = apply_politely(session, leases, key, plan);
         prepared.created_table = prepared.created_table || plan.creates_table;
-        prepared.added_columns_to_existing_rows = prepared.added_columns_to_existing_rows || fills_columns;
+        prepared.added_columns_to_existing_rows =
+            prepared.added_columns_to_existing_rows || fills_columns;
     }
-    throw SyncError(ErrorKind::sink_conflict, "table " + key.target.text() + " changes while we prepare it");
+    throw SyncError(ErrorKind::sink_conflict,
+                    "table " + key.target.text() + " changes while we prepare it");
 }
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -8,6 +8,14 @@ namespace zohosyncd::postgres {
 
 /// Makes the table what the stream needs and gives the stream its state row. Only reads when
 /// nothing is missing.
-PreparedStream prepare_stream(Session& session, Leases& leases, const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing);
+PreparedStream prepare_stream(Session& session,
+                              Leases& leases,
+                              const StreamKey& key,
+                              const StreamSchema& wanted,
+                              ColumnCasing casing);
 
-}  // namespace zohosyncd::postgres
+/// The rows of the state table `columns` about one target.
+std::vector<KnownColumn>
+load_columns(Session& session, pqxx::transaction_base& tx, const std::string& target);
+
+} // namespace zohosyncd::postgres

@@ -31,7 +31,8 @@ std::string widened(const std::string& stored, ColumnType wanted) {
         if (stored == "numeric") {
             return wanted == ColumnType::numeric || wanted == ColumnType::bigint;
         }
-        const bool is_ours = stored == "bigint" || stored == "boolean" || stored == "date" || stored == "jsonb";
+        const bool is_ours =
+            stored == "bigint" || stored == "boolean" || stored == "date" || stored == "jsonb";
         return !is_ours || stored == sql_type(wanted);
     };
     if (fits()) {
@@ -48,12 +49,16 @@ std::string comment_sql(const StreamSchema& wanted, const Column& column, const 
     const auto text = column.label.empty() || column.label == column.api_name
                           ? column.api_name
                           : column.api_name + " (" + column.label + ")";
-    return "COMMENT ON COLUMN " + quote_table(wanted.target) + "." + quote_identifier(name) + " IS " + quote_literal(text);
+    return "COMMENT ON COLUMN " + quote_table(wanted.target) + "." + quote_identifier(name) +
+           " IS " + quote_literal(text);
 }
 
 class Planner {
 public:
-    Planner(const Observed& seen, const StreamSchema& wanted, ColumnCasing casing, const std::string& state_schema)
+    Planner(const Observed& seen,
+            const StreamSchema& wanted,
+            ColumnCasing casing,
+            const std::string& state_schema)
         : seen_(seen), wanted_(wanted), quoted_(quote_table(wanted.target)),
           stage_(quote_table(stage_of(wanted.target, state_schema))) {
         std::vector<std::string> existing;
@@ -87,15 +92,18 @@ private:
     void create_table() {
         plan_.creates_table = true;
         if (!seen_.has_schema) {
-            plan_.ddl.push_back("CREATE SCHEMA IF NOT EXISTS " + quote_identifier(wanted_.target.schema));
+            plan_.ddl.push_back("CREATE SCHEMA IF NOT EXISTS " +
+                                quote_identifier(wanted_.target.schema));
         }
         std::string sql = "CREATE TABLE " + quoted_ + " (";
         for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
-            sql += quote_identifier(plan_.names[i]) + " " + (i == 0 ? "bigint PRIMARY KEY" : sql_type(wanted_.columns[i].type)) + ", ";
+            sql += quote_identifier(plan_.names[i]) + " " +
+                   (i == 0 ? "bigint PRIMARY KEY" : sql_type(wanted_.columns[i].type)) + ", ";
         }
         plan_.ddl.push_back(sql + "_synced_at timestamptz, _deleted_at timestamptz)");
         // Costs nothing for live rows; finds the deleted ones of a big table.
-        plan_.ddl.push_back("CREATE INDEX ON " + quoted_ + " (_deleted_at) WHERE _deleted_at IS NOT NULL");
+        plan_.ddl.push_back("CREATE INDEX ON " + quoted_ +
+                            " (_deleted_at) WHERE _deleted_at IS NOT NULL");
         for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
             plan_.ddl.push_back(comment_sql(wanted_, wanted_.columns[i], plan_.names[i]));
         }
@@ -108,23 +116,31 @@ private:
         }
         const auto& id = plan_.names.front();
         if (table.find(id) == nullptr) {
-            conflict(wanted_, "has no column for the record's id; run: ALTER TABLE " + quoted_ + " ADD COLUMN id bigint");
+            conflict(wanted_,
+                     "has no column for the record's id; run: ALTER TABLE " + quoted_ +
+                         " ADD COLUMN id bigint");
         }
         for (const auto& attribute : table.attributes) {
-            const bool ours = std::find(plan_.names.begin(), plan_.names.end(), attribute.name) != plan_.names.end();
+            const bool ours = std::find(plan_.names.begin(), plan_.names.end(), attribute.name) !=
+                              plan_.names.end();
             if (attribute.needs_value && !ours && attribute.name != synced_at_column) {
                 conflict(wanted_,
-                         "has a column that must not be null and that Zoho does not fill; run: ALTER TABLE " + quoted_ +
-                             " ALTER COLUMN " + quote_identifier(attribute.name) + " DROP NOT NULL");
+                         "has a column that must not be null and that Zoho does not fill; run: "
+                         "ALTER TABLE " +
+                             quoted_ + " ALTER COLUMN " + quote_identifier(attribute.name) +
+                             " DROP NOT NULL");
             }
         }
         const auto* deleted_at = table.find(deleted_at_column);
         if (deleted_at != nullptr && !deleted_at->type.starts_with("timestamp")) {
-            conflict(wanted_, "has a column _deleted_at of type " + deleted_at->declared + "; run: ALTER TABLE " + quoted_ +
-                                  " RENAME COLUMN _deleted_at TO deleted_at_before");
+            conflict(wanted_,
+                     "has a column _deleted_at of type " + deleted_at->declared +
+                         "; run: ALTER TABLE " + quoted_ +
+                         " RENAME COLUMN _deleted_at TO deleted_at_before");
         }
         if (!table.is_unique(id)) {
-            plan_.unique_index = quote_identifier("zohosync_id_" + sha256_hex(wanted_.target.text()).substr(0, 16));
+            plan_.unique_index =
+                quote_identifier("zohosync_id_" + sha256_hex(wanted_.target.text()).substr(0, 16));
         }
         if (seen_.known.empty() && seen_.state_table_id.empty() && wanted_.version_column) {
             const auto* version = table.find(plan_.names[*wanted_.version_column]);
@@ -136,7 +152,9 @@ private:
 
     void extend_table() {
         std::string clauses;
-        const auto add = [&](const std::string& clause) { clauses += (clauses.empty() ? " " : ", ") + clause; };
+        const auto add = [&](const std::string& clause) {
+            clauses += (clauses.empty() ? " " : ", ") + clause;
+        };
         std::vector<std::string> comments;
         for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
             const auto& column = wanted_.columns[i];
@@ -145,14 +163,16 @@ private:
             const auto known = known_.find(column.api_name);
             const bool ours = known != known_.end() && !known->second->adopted;
             if (attribute == nullptr) {
-                add("ADD COLUMN IF NOT EXISTS " + quote_identifier(name) + " " + sql_type(column.type));
+                add("ADD COLUMN IF NOT EXISTS " + quote_identifier(name) + " " +
+                    sql_type(column.type));
                 comments.push_back(comment_sql(wanted_, column, name));
                 plan_.adds_columns = true;
                 continue;
             }
             if (ours && i > 0 && !widened(attribute->type, column.type).empty()) {
                 const auto type = widened(attribute->type, column.type);
-                add("ALTER COLUMN " + quote_identifier(name) + " TYPE " + type + " USING " + quote_identifier(name) + "::" + type);
+                add("ALTER COLUMN " + quote_identifier(name) + " TYPE " + type + " USING " +
+                    quote_identifier(name) + "::" + type);
             }
             if (ours && known->second->label != column.label) {
                 comments.push_back(comment_sql(wanted_, column, name));
@@ -178,13 +198,15 @@ private:
             const auto& name = plan_.names[i];
             const auto* in_table = seen_.table ? seen_.table->find(name) : nullptr;
             const auto* in_stage = seen_.stage->find(name);
-            const std::string type = in_table != nullptr ? in_table->declared : sql_type(wanted_.columns[i].type);
+            const std::string type =
+                in_table != nullptr ? in_table->declared : sql_type(wanted_.columns[i].type);
             const auto separator = clauses.empty() ? " " : ", ";
             if (in_stage == nullptr) {
-                clauses += separator + ("ADD COLUMN IF NOT EXISTS " + quote_identifier(name) + " " + type);
+                clauses +=
+                    separator + ("ADD COLUMN IF NOT EXISTS " + quote_identifier(name) + " " + type);
             } else if (in_table != nullptr && in_stage->declared != type) {
-                clauses += separator + ("ALTER COLUMN " + quote_identifier(name) + " TYPE " + type + " USING " +
-                                        quote_identifier(name) + "::text::" + type);
+                clauses += separator + ("ALTER COLUMN " + quote_identifier(name) + " TYPE " + type +
+                                        " USING " + quote_identifier(name) + "::text::" + type);
             }
         }
         if (!clauses.empty()) {
@@ -225,7 +247,7 @@ private:
     PreparePlan plan_;
 };
 
-}  // namespace
+} // namespace
 
 std::string quote_literal(const std::string& text) {
     std::string out = "'";
@@ -245,4 +267,4 @@ PreparePlan plan_prepare(const Observed& seen,
     return Planner(seen, wanted, casing, state_schema).plan();
 }
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -16,16 +16,16 @@ struct Observed {
     bool has_schema = false;
     std::vector<KnownColumn> known;
     bool has_state = false;
-    std::string state_table_id;  ///< The oid that the state is about; empty for none.
+    std::string state_table_id; ///< The oid that the state is about; empty for none.
 };
 
 /// What is missing. Empty when the table is ready.
 struct PreparePlan {
-    std::vector<std::string> names;         ///< One per wanted column.
-    std::string unique_index;               ///< Quoted name of one to create on the id; empty for none.
+    std::vector<std::string> names; ///< One per wanted column.
+    std::string unique_index;       ///< Quoted name of one to create on the id; empty for none.
     std::vector<std::string> ddl;
     std::vector<KnownColumn> record;
-    std::vector<std::string> retire;        ///< API names.
+    std::vector<std::string> retire; ///< API names.
     bool store_state = false;
     /// The column whose greatest value is an adopted table's first mark; empty for none.
     std::string adopted_mark;
@@ -33,12 +33,13 @@ struct PreparePlan {
     bool adds_columns = false;
 
     [[nodiscard]] bool is_empty() const {
-        return unique_index.empty() && ddl.empty() && record.empty() && retire.empty() && !store_state;
+        return unique_index.empty() && ddl.empty() && record.empty() && retire.empty() &&
+               !store_state;
     }
 };
 
-/// Pure: compares and decides. Throws SyncError{schema_conflict}, with the SQL to run, where only an
-/// operator can help.
+/// Pure: compares and decides. Throws SyncError{schema_conflict}, with the SQL to run, where only
+/// an operator can help.
 PreparePlan plan_prepare(const Observed& seen,
                          const StreamSchema& wanted,
                          ColumnCasing casing,
@@ -47,4 +48,4 @@ PreparePlan plan_prepare(const Observed& seen,
 /// 'text' with its quotes doubled, for statements that take no parameters.
 std::string quote_literal(const std::string& text);
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -6,8 +6,9 @@
 namespace zohosyncd::postgres {
 
 void Quarantine::look(pqxx::transaction_base& tx, const std::string& target) {
-    const auto row =
-        tx.exec_params1("SELECT EXISTS (SELECT FROM " + session_.state_table("quarantine") + " WHERE target = $1)", target);
+    const auto row = tx.exec_params1("SELECT EXISTS (SELECT FROM " +
+                                         session_.state_table("quarantine") + " WHERE target = $1)",
+                                     target);
     if (row[0].as<bool>()) {
         populated_.insert(target);
     } else {
@@ -31,7 +32,9 @@ void Quarantine::store(pqxx::work& tx, const std::string& target, const PageResu
                 clean.push_back(id);
             }
         }
-        tx.exec_params("DELETE FROM " + table + " WHERE target = $1 AND id = ANY ($2::bigint[])", target, bigint_array(clean));
+        tx.exec_params("DELETE FROM " + table + " WHERE target = $1 AND id = ANY ($2::bigint[])",
+                       target,
+                       bigint_array(clean));
     }
     if (entries.empty()) {
         return;
@@ -44,13 +47,15 @@ void Quarantine::store(pqxx::work& tx, const std::string& target, const PageResu
         reasons.push_back(key.second);
         bodies.push_back(std::move(body));
     }
-    tx.exec_params("INSERT INTO " + table +
-                       " (target, id, reason, body) SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[])"
-                       " ON CONFLICT (target, id, reason) DO UPDATE SET body = excluded.body, seen_at = now()",
-                   target,
-                   bigint_array(ids),
-                   text_array(reasons),
-                   text_array(bodies));
+    tx.exec_params(
+        "INSERT INTO " + table +
+            " (target, id, reason, body) SELECT $1, * FROM unnest($2::bigint[], $3::text[], "
+            "$4::text[])"
+            " ON CONFLICT (target, id, reason) DO UPDATE SET body = excluded.body, seen_at = now()",
+        target,
+        bigint_array(ids),
+        text_array(reasons),
+        text_array(bodies));
     populated_.insert(target);
 }
 
@@ -62,4 +67,4 @@ void Quarantine::prune(pqxx::work& tx, const std::string& target) {
     }
 }
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -27,4 +27,4 @@ private:
     std::set<std::string> populated_;
 };
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

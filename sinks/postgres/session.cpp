@@ -10,10 +10,12 @@
 namespace zohosyncd::postgres {
 namespace {
 
-bool begins(const std::string& text, std::string_view prefix) { return text.starts_with(prefix); }
+bool begins(const std::string& text, std::string_view prefix) {
+    return text.starts_with(prefix);
+}
 
 struct StateKind {
-    const char* prefix;  // The first that fits decides.
+    const char* prefix; // The first that fits decides.
     ErrorKind kind;
     const char* advice;
 };
@@ -65,7 +67,37 @@ constexpr std::array<std::pair<const char*, const char*>, 17> conditions{{
     {"P0001", "raise_exception"},
 }};
 
-}  // namespace
+} // namespace
+
+std::string sqlstate_of(const pqxx::sql_error& error) {
+    if (!error.sqlstate().empty()) {
+        return error.sqlstate();
+    }
+    const auto is = [&]<class Error>(const Error*) {
+        return dynamic_cast<const Error*>(&error) != nullptr;
+    };
+    const std::pair<bool, const char*> classes[] = {
+        {is(static_cast<pqxx::insufficient_privilege*>(nullptr)), "42501"},
+        {is(static_cast<pqxx::undefined_table*>(nullptr)), "42P01"},
+        {is(static_cast<pqxx::syntax_error*>(nullptr)), "42601"},
+        {is(static_cast<pqxx::disk_full*>(nullptr)), "53100"},
+        {is(static_cast<pqxx::insufficient_resources*>(nullptr)), "53000"},
+        {is(static_cast<pqxx::not_null_violation*>(nullptr)), "23502"},
+        {is(static_cast<pqxx::foreign_key_violation*>(nullptr)), "23503"},
+        {is(static_cast<pqxx::unique_violation*>(nullptr)), "23505"},
+        {is(static_cast<pqxx::check_violation*>(nullptr)), "23514"},
+        {is(static_cast<pqxx::integrity_constraint_violation*>(nullptr)), "23000"},
+        {is(static_cast<pqxx::data_exception*>(nullptr)), "22000"},
+        {is(static_cast<pqxx::plpgsql_raise*>(nullptr)), "P0001"},
+        {is(static_cast<pqxx::feature_not_supported*>(nullptr)), "0A000"},
+    };
+    for (const auto& [matches, state] : classes) {
+        if (matches) {
+            return state;
+        }
+    }
+    return {};
+}
 
 bool blames_data(const std::string& sqlstate) {
     return begins(sqlstate, "22") || begins(sqlstate, "23") || sqlstate == "P0001";
@@ -103,7 +135,8 @@ pqxx::connection& Session::open() {
         quiet_ = std::make_unique<pqxx::quiet_errorhandler>(*connection_);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-        // A silent reconnect would lose the session's lock, settings and open transaction unnoticed.
+        // A silent reconnect would lose the session's lock, settings and open transaction
+        // unnoticed.
         connection_->inhibit_reactivation(true);
 #pragma GCC diagnostic pop
         set_up();
@@ -115,21 +148,28 @@ void Session::set_up() {
     pqxx::nontransaction tx(*connection_);
     const auto timeout = std::to_string(options_.statement_timeout.count());
     // SET instead of start-up options: those do not pass through poolers.
-    tx.exec("SET TimeZone = 'UTC'; SET search_path = pg_catalog; SET statement_timeout = " + timeout +
-            "; SET lock_timeout = 10000; SET idle_in_transaction_session_timeout = 30000;"
-            " SET synchronous_commit = on; SET client_min_messages = error; SET DateStyle = 'ISO, YMD';"
-            " SET standard_conforming_strings = on; SET bytea_output = hex");
+    tx.exec(
+        "SET TimeZone = 'UTC'; SET search_path = pg_catalog; SET statement_timeout = " + timeout +
+        "; SET lock_timeout = 10000; SET idle_in_transaction_session_timeout = 30000;"
+        " SET synchronous_commit = on; SET client_min_messages = error; SET DateStyle = 'ISO, YMD';"
+        " SET standard_conforming_strings = on; SET bytea_output = hex");
     // So that the backend of a killed process is gone, with its locks, within a second.
-    tx.exec("SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'");
+    tx.exec("SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = "
+            "'client_connection_check_interval'");
     if (!options_.role.empty()) {
         tx.exec("SET ROLE " + quote_identifier(options_.role));
     }
-    const auto row = tx.exec1("SELECT current_setting('server_encoding'), current_setting('transaction_read_only')");
+    const auto row = tx.exec1(
+        "SELECT current_setting('server_encoding'), current_setting('transaction_read_only')");
     if (row[0].as<std::string>() != "UTF8") {
-        throw SyncError(ErrorKind::sink_refused, "the database's encoding is " + row[0].as<std::string>() + "; it must be UTF8");
+        throw SyncError(ErrorKind::sink_refused,
+                        "the database's encoding is " + row[0].as<std::string>() +
+                            "; it must be UTF8");
     }
     if (row[1].as<std::string>() == "on") {
-        throw SyncError(ErrorKind::sink_down, "the server is read-only: a standby, or default_transaction_read_only is on");
+        throw SyncError(
+            ErrorKind::sink_down,
+            "the server is read-only: a standby, or default_transaction_read_only is on");
     }
 }
 
@@ -150,7 +190,9 @@ pqxx::result Session::run(pqxx::transaction_base& tx,
     return tx.exec_prepared(name, pqxx::prepare::make_dynamic_params(parameters));
 }
 
-void Session::settle_or_fail(const std::string& what, bool committing, const std::function<bool()>& committed) {
+void Session::settle_or_fail(const std::string& what,
+                             bool committing,
+                             const std::function<bool()>& committed) {
     try {
         if (!committing) {
             throw;
@@ -166,14 +208,20 @@ void Session::settle(const std::string& what, const std::function<bool()>& commi
         throw;
     } catch (const pqxx::sql_error& error) {
         // The server answered, so there is no doubt, unless it was the answer to being shut down.
-        if (!begins(error.sqlstate(), "57P")) {
+        const auto state = sqlstate_of(error);
+        if (!state.empty() && !begins(state, "57P")) {
+            throw;
+        }
+    } catch (const pqxx::transaction_rollback& error) {
+        if (dynamic_cast<const pqxx::statement_completion_unknown*>(&error) == nullptr) {
             throw;
         }
     } catch (const pqxx::failure&) {
     }
     drop();
     if (!committed || !committed()) {
-        throw SyncError(ErrorKind::sink_down, what + ": the connection broke during COMMIT, which did not happen");
+        throw SyncError(ErrorKind::sink_down,
+                        what + ": the connection broke during COMMIT, which did not happen");
     }
 }
 
@@ -186,11 +234,15 @@ void Session::fail(const std::string& what) {
         }
         throw;
     } catch (const pqxx::sql_error& error) {
-        if (error.sqlstate().empty()) {
+        const auto state = sqlstate_of(error);
+        if (state.empty()) {
             drop();
             throw SyncError(ErrorKind::sink_down, what + ": " + first_line(error.what()));
         }
-        fail_with_state(what, first_line(error.what()), error.sqlstate());
+        fail_with_state(what, first_line(error.what()), state);
+    } catch (const pqxx::transaction_rollback& error) {
+        const bool deadlock = dynamic_cast<const pqxx::deadlock_detected*>(&error) != nullptr;
+        fail_with_state(what, first_line(error.what()), deadlock ? "40P01" : "40001");
     } catch (const pqxx::broken_connection& error) {
         const bool was_open = connection_ != nullptr;
         drop();
@@ -204,32 +256,40 @@ void Session::fail(const std::string& what) {
         throw SyncError(ErrorKind::sink_down, what + ": " + message);
     } catch (const pqxx::failure& error) {
         drop();
-        throw SyncError(ErrorKind::sink_down, what + ": " + first_line(error.what()));
+        throw SyncError(ErrorKind::sink_down,
+                        what + ": the connection broke (" + first_line(error.what()) + ")");
     } catch (const pqxx::pqxx_exception& error) {
-        // Misuse of the library, or a reply that we did not expect: a fresh connection is the best cure.
+        // Misuse of the library, or a reply that we did not expect: a fresh connection is the best
+        // cure.
         drop();
         throw SyncError(ErrorKind::sink_conflict, what + ": " + first_line(error.base().what()));
     }
 }
 
-void Session::fail_with_state(const std::string& what, const std::string& message, const std::string& sqlstate) {
+void Session::fail_with_state(const std::string& what,
+                              const std::string& message,
+                              const std::string& sqlstate) {
     if (blames_data(sqlstate)) {
         // The message may quote a value.
-        DataError error(ErrorKind::schema_conflict, what + ": " + sqlstate + " " + condition_name(sqlstate));
+        DataError error(ErrorKind::schema_conflict,
+                        what + ": " + sqlstate + " " + condition_name(sqlstate));
         error.with_sqlstate(sqlstate);
         throw error;
     }
     for (const auto& [prefix, kind, advice] : kinds) {
         if (begins(sqlstate, prefix)) {
-            const bool stale = begins(sqlstate, "42") || begins(sqlstate, "26") || begins(sqlstate, "0A");
+            const bool stale =
+                begins(sqlstate, "42") || begins(sqlstate, "26") || begins(sqlstate, "0A");
             stale_tables_ += stale ? 1 : 0;
             if (kind == ErrorKind::sink_down || stale) {
                 drop();
             }
-            throw SyncError(kind, what + ": " + message + " (" + sqlstate + ")" + advice).with_sqlstate(sqlstate);
+            throw SyncError(kind, what + ": " + message + " (" + sqlstate + ")" + advice)
+                .with_sqlstate(sqlstate);
         }
     }
-    throw SyncError(ErrorKind::sink_conflict, what + ": " + message + " (" + sqlstate + ")").with_sqlstate(sqlstate);
+    throw SyncError(ErrorKind::sink_conflict, what + ": " + message + " (" + sqlstate + ")")
+        .with_sqlstate(sqlstate);
 }
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -22,10 +22,14 @@ public:
     using SyncError::SyncError;
 };
 
+/// The error's SQLSTATE, also where libpqxx 6 has lost it on the way and left only the class.
+std::string sqlstate_of(const pqxx::sql_error& error);
+
 /// Whether an SQLSTATE blames the data, not the statement or the server.
 bool blames_data(const std::string& sqlstate);
 
-/// PostgreSQL's name of a condition, such as "numeric_value_out_of_range"; the code if we know none.
+/// PostgreSQL's name of a condition, such as "numeric_value_out_of_range"; the code if we know
+/// none.
 std::string condition_name(const std::string& sqlstate);
 
 /// One connection: opened when first used, thrown away when it breaks. Nothing is ever replayed
@@ -35,8 +39,7 @@ public:
     explicit Session(PostgresOptions options);
 
     /// Runs `work` in a transaction that is rolled back afterwards.
-    template <class Work>
-    auto read(const std::string& what, Work work) {
+    template <class Work> auto read(const std::string& what, Work work) {
         try {
             pqxx::work tx(open());
             return work(tx);
@@ -64,8 +67,7 @@ public:
     }
 
     /// Runs `work` outside any transaction.
-    template <class Work>
-    auto outside_transaction(const std::string& what, Work work) {
+    template <class Work> auto outside_transaction(const std::string& what, Work work) {
         try {
             pqxx::nontransaction tx(open());
             return work(tx);
@@ -85,29 +87,38 @@ public:
 
     /// Which connection this is: another number after each new connection, 0 when there is none.
     [[nodiscard]] long number() const { return connection_ ? number_ : 0; }
+
     /// Raised when a statement met a table other than it was prepared for.
     [[nodiscard]] long stale_tables() const { return stale_tables_; }
 
     /// The quoted name of a table of the state schema.
-    [[nodiscard]] std::string state_table(const std::string& name) const { return quoted_schema_ + '.' + name; }
+    [[nodiscard]] std::string state_table(const std::string& name) const {
+        return quoted_schema_ + '.' + name;
+    }
+
     [[nodiscard]] const std::string& quoted_schema() const { return quoted_schema_; }
+
     [[nodiscard]] const PostgresOptions& options() const { return options_; }
 
 private:
     pqxx::connection& open();
     void set_up();
     /// Called in a catch block: throws unless it was a commit that turns out to have happened.
-    void settle_or_fail(const std::string& what, bool committing, const std::function<bool()>& committed);
+    void settle_or_fail(const std::string& what,
+                        bool committing,
+                        const std::function<bool()>& committed);
     void settle(const std::string& what, const std::function<bool()>& committed);
     /// Called in a catch block: throws the current exception as SyncError.
     [[noreturn]] void fail(const std::string& what);
-    [[noreturn]] void fail_with_state(const std::string& what, const std::string& message, const std::string& sqlstate);
+    [[noreturn]] void fail_with_state(const std::string& what,
+                                      const std::string& message,
+                                      const std::string& sqlstate);
 
     PostgresOptions options_;
     std::string conninfo_;
     std::string quoted_schema_;
     std::unique_ptr<pqxx::connection> connection_;
-    std::unique_ptr<pqxx::quiet_errorhandler> quiet_;  // Refers to the connection.
+    std::unique_ptr<pqxx::quiet_errorhandler> quiet_; // Refers to the connection.
     std::set<std::string> prepared_;
     long number_ = 0;
     long stale_tables_ = 0;
@@ -116,4 +127,4 @@ private:
 /// "name" with its quotes doubled.
 std::string quote_identifier(const std::string& name);
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -10,11 +10,12 @@ namespace {
 
 /// Rows "t" that are live, that the walk could have met, and that it did not.
 std::string is_missing(const BoundTable& table) {
-    std::string sql = "t._deleted_at IS NULL AND NOT EXISTS (SELECT FROM " + table.stage + " s WHERE s." + table.id() + " = t." +
-                      table.id() + ")";
+    std::string sql = "t._deleted_at IS NULL AND NOT EXISTS (SELECT FROM " + table.stage +
+                      " s WHERE s." + table.id() + " = t." + table.id() + ")";
     if (table.version) {
         const auto version = "t." + table.columns[*table.version].quoted;
-        sql += " AND ($2::text = '' OR " + version + " IS NULL OR " + version + " >= nullif($2::text, '')::timestamptz)";
+        sql += " AND ($2::text = '' OR " + version + " IS NULL OR " + version +
+               " >= nullif($2::text, '')::timestamptz)";
     } else {
         sql += " AND $2::text IS NOT NULL";
     }
@@ -25,35 +26,50 @@ std::string is_missing(const BoundTable& table) {
     return sql;
 }
 
-std::uint64_t remove_absent_twice(Session& session, pqxx::work& tx, const BoundTable& table, const AbsentRows& absent) {
-    const auto condition = "EXISTS (SELECT FROM " + session.state_table("absent") + " a WHERE a.target = $1 AND a.id = t." + table.id() +
+std::uint64_t remove_absent_twice(Session& session,
+                                  pqxx::work& tx,
+                                  const BoundTable& table,
+                                  const AbsentRows& absent) {
+    const auto condition = "EXISTS (SELECT FROM " + session.state_table("absent") +
+                           " a WHERE a.target = $1 AND a.id = t." + table.id() +
                            "::text::bigint) AND " + is_missing(table);
     const auto anchor = absent.anchor ? format_utc(*absent.anchor) : std::string{};
     if (absent.policy == DeletePolicy::hard) {
-        return tx.exec_params("DELETE FROM " + table.quoted + " t WHERE " + condition, table.target, anchor).affected_rows();
+        return tx
+            .exec_params(
+                "DELETE FROM " + table.quoted + " t WHERE " + condition, table.target, anchor)
+            .affected_rows();
     }
     return tx
-        .exec_params("UPDATE " + table.quoted + " t SET _deleted_at = $3::timestamptz, _synced_at = now() WHERE " + condition,
+        .exec_params("UPDATE " + table.quoted +
+                         " t SET _deleted_at = $3::timestamptz, _synced_at = now() WHERE " +
+                         condition,
                      table.target,
                      anchor,
                      format_utc(absent.walked_at))
         .affected_rows();
 }
 
-void remember_absent(Session& session, pqxx::work& tx, const BoundTable& table, const AbsentRows& absent) {
+void remember_absent(Session& session,
+                     pqxx::work& tx,
+                     const BoundTable& table,
+                     const AbsentRows& absent) {
     const auto remembered = session.state_table("absent");
     const auto anchor = absent.anchor ? format_utc(*absent.anchor) : std::string{};
-    tx.exec_params("WITH missing AS MATERIALIZED (SELECT t." + table.id() + "::text::bigint AS id FROM " + table.quoted +
-                       " t WHERE " + is_missing(table) + "), gone AS (DELETE FROM " + remembered +
-                       " a WHERE a.target = $1 AND NOT EXISTS (SELECT FROM missing m WHERE m.id = a.id))"
-                       " INSERT INTO " +
-                       remembered + " (target, id) SELECT $1, id FROM missing m WHERE NOT EXISTS (SELECT FROM " + remembered +
-                       " a WHERE a.target = $1 AND a.id = m.id)",
-                   table.target,
-                   anchor);
+    tx.exec_params(
+        "WITH missing AS MATERIALIZED (SELECT t." + table.id() + "::text::bigint AS id FROM " +
+            table.quoted + " t WHERE " + is_missing(table) + "), gone AS (DELETE FROM " +
+            remembered +
+            " a WHERE a.target = $1 AND NOT EXISTS (SELECT FROM missing m WHERE m.id = a.id))"
+            " INSERT INTO " +
+            remembered +
+            " (target, id) SELECT $1, id FROM missing m WHERE NOT EXISTS (SELECT FROM " +
+            remembered + " a WHERE a.target = $1 AND a.id = m.id)",
+        table.target,
+        anchor);
 }
 
-}  // namespace
+} // namespace
 
 void create_stage(pqxx::work& tx, const BoundTable& table) {
     tx.exec("DROP TABLE IF EXISTS " + table.stage);
@@ -64,7 +80,8 @@ void create_stage(pqxx::work& tx, const BoundTable& table) {
     tx.exec(sql + "_authoritative boolean NOT NULL, UNIQUE (" + table.id() + "))");
 }
 
-WriteStats merge_stage(Session& session, pqxx::work& tx, const BoundTable& table, const AbsentRows& absent) {
+WriteStats
+merge_stage(Session& session, pqxx::work& tx, const BoundTable& table, const AbsentRows& absent) {
     // A merge is one statement over the whole table; a hung client is noticed by other means.
     tx.exec("SET LOCAL statement_timeout = '1h'");
     WriteStats stats;
@@ -77,7 +94,8 @@ WriteStats merge_stage(Session& session, pqxx::work& tx, const BoundTable& table
         stats.updated = merged[1].as<std::uint64_t>();
         stats.unchanged = staged - stats.inserted - stats.updated;
         if (absent.policy == DeletePolicy::none) {
-            tx.exec_params("DELETE FROM " + session.state_table("absent") + " WHERE target = $1", table.target);
+            tx.exec_params("DELETE FROM " + session.state_table("absent") + " WHERE target = $1",
+                           table.target);
         } else {
             stats.deleted = remove_absent_twice(session, tx, table, absent);
             remember_absent(session, tx, table, absent);
@@ -87,4 +105,4 @@ WriteStats merge_stage(Session& session, pqxx::work& tx, const BoundTable& table
     return stats;
 }
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -19,6 +19,7 @@ struct AbsentRows {
 void create_stage(pqxx::work& tx, const BoundTable& table);
 
 /// Merges the stage into the table and drops it. An empty stage changes no row.
-WriteStats merge_stage(Session& session, pqxx::work& tx, const BoundTable& table, const AbsentRows& absent);
+WriteStats
+merge_stage(Session& session, pqxx::work& tx, const BoundTable& table, const AbsentRows& absent);
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -10,20 +10,27 @@ constexpr std::size_t longest_error = 2000;
 
 std::string update_sql(const Session& session) {
     const auto unless_reset = [](const std::string& column, const std::string& value) {
-        return column + " = CASE WHEN generation = $8::bigint THEN " + value + " ELSE " + column + " END, ";
+        return column + " = CASE WHEN generation = $8::bigint THEN " + value + " ELSE " + column +
+               " END, ";
     };
     const auto mark = [&](const std::string& column, const std::string& parameter) {
-        return unless_reset(column, "coalesce(nullif(" + parameter + ", '')::timestamptz, " + column + ")");
+        return unless_reset(column,
+                            "coalesce(nullif(" + parameter + ", '')::timestamptz, " + column + ")");
     };
-    return "UPDATE " + session.state_table("sync_state") + " SET " + mark("anchor", "$9") + mark("high_water_mark", "$10") +
-           mark("deletes_mark", "$11") + mark("consistent_as_of", "$12") + unless_reset("scan", "nullif($13, '')::jsonb") +
+    return "UPDATE " + session.state_table("sync_state") + " SET " + mark("anchor", "$9") +
+           mark("high_water_mark", "$10") + mark("deletes_mark", "$11") +
+           mark("consistent_as_of", "$12") + unless_reset("scan", "nullif($13, '')::jsonb") +
            unless_reset("mapping_hash", "coalesce(nullif($14, ''), mapping_hash)") +
            unless_reset("status", "CASE WHEN $15::boolean THEN 'ok' ELSE status END") +
-           unless_reset("last_success_at", "CASE WHEN $15::boolean THEN now() ELSE last_success_at END") +
-           unless_reset("consecutive_failures", "CASE WHEN $15::boolean THEN 0 ELSE consecutive_failures END") +
+           unless_reset("last_success_at",
+                        "CASE WHEN $15::boolean THEN now() ELSE last_success_at END") +
+           unless_reset("consecutive_failures",
+                        "CASE WHEN $15::boolean THEN 0 ELSE consecutive_failures END") +
            unless_reset("last_error", "CASE WHEN $15::boolean THEN NULL ELSE last_error END") +
-           "org = coalesce(nullif($16, ''), org), mode = coalesce(nullif($17, ''), mode), last_attempt_at = now(),"
-           " rows_upserted = rows_upserted + $5::bigint, rows_unchanged = rows_unchanged + $6::bigint,"
+           "org = coalesce(nullif($16, ''), org), mode = coalesce(nullif($17, ''), mode), "
+           "last_attempt_at = now(),"
+           " rows_upserted = rows_upserted + $5::bigint, rows_unchanged = rows_unchanged + "
+           "$6::bigint,"
            " rows_deleted = rows_deleted + $7::bigint, commit_id = $4::bigint"
            " WHERE connection = $1 AND stream = $2 AND target = $3 AND table_id = to_regclass($18)";
 }
@@ -35,13 +42,18 @@ std::optional<std::chrono::sys_seconds> instant_of(const pqxx::field& field) {
     return std::chrono::sys_seconds(std::chrono::seconds(field.as<std::int64_t>()));
 }
 
-std::string text_of(const pqxx::field& field) { return field.is_null() ? std::string{} : std::string(field.c_str()); }
+std::string text_of(const pqxx::field& field) {
+    return field.is_null() ? std::string{} : std::string(field.c_str());
+}
 
 // Seconds since 1970: no format to agree on.
 const char* const state_columns =
-    "connection, stream, target, org, mode, extract(epoch FROM anchor)::bigint, extract(epoch FROM high_water_mark)::bigint,"
-    " extract(epoch FROM deletes_mark)::bigint, extract(epoch FROM consistent_as_of)::bigint, scan::text, mapping_hash,"
-    " generation, floor(extract(epoch FROM last_attempt_at))::bigint, floor(extract(epoch FROM last_success_at))::bigint,"
+    "connection, stream, target, org, mode, extract(epoch FROM anchor)::bigint, extract(epoch FROM "
+    "high_water_mark)::bigint,"
+    " extract(epoch FROM deletes_mark)::bigint, extract(epoch FROM consistent_as_of)::bigint, "
+    "scan::text, mapping_hash,"
+    " generation, floor(extract(epoch FROM last_attempt_at))::bigint, floor(extract(epoch FROM "
+    "last_success_at))::bigint,"
     " status, rows_upserted, rows_unchanged, rows_deleted, consecutive_failures, last_error";
 
 StreamState state_of(const pqxx::row& row) {
@@ -50,7 +62,9 @@ StreamState state_of(const pqxx::row& row) {
     state.key.stream = row[1].c_str();
     const std::string target = row[2].c_str();
     const auto dot = target.find('.');
-    state.key.target = dot == std::string::npos ? TableName{"", target} : TableName{target.substr(0, dot), target.substr(dot + 1)};
+    state.key.target = dot == std::string::npos
+                           ? TableName{"", target}
+                           : TableName{target.substr(0, dot), target.substr(dot + 1)};
     state.org = text_of(row[3]);
     state.mode = text_of(row[4]);
     state.anchor = instant_of(row[5]);
@@ -71,9 +85,11 @@ StreamState state_of(const pqxx::row& row) {
     return state;
 }
 
-}  // namespace
+} // namespace
 
-std::string sql_time(std::optional<std::chrono::sys_seconds> instant) { return instant ? format_utc(*instant) : std::string{}; }
+std::string sql_time(std::optional<std::chrono::sys_seconds> instant) {
+    return instant ? format_utc(*instant) : std::string{};
+}
 
 void store_state(Session& session, pqxx::work& tx, const StateChange& change) {
     const auto& checkpoint = change.checkpoint;
@@ -95,7 +111,8 @@ void store_state(Session& session, pqxx::work& tx, const StateChange& change) {
         checkpoint.finished ? "true" : "false",
         checkpoint.org,
         checkpoint.mode,
-        quote_identifier(change.key.target.schema) + '.' + quote_identifier(change.key.target.table),
+        quote_identifier(change.key.target.schema) + '.' +
+            quote_identifier(change.key.target.table),
     };
     std::vector<const char*> parameters;
     for (const auto& value : values) {
@@ -104,52 +121,61 @@ void store_state(Session& session, pqxx::work& tx, const StateChange& change) {
     const auto answer = session.run(tx, "store_state", update_sql(session), parameters);
     if (answer.affected_rows() != 1) {
         throw SyncError(ErrorKind::sink_refused,
-                        "table " + change.key.target.text() + " was dropped or replaced, or its state row is gone, during the run");
+                        "table " + change.key.target.text() +
+                            " was dropped or replaced, or its state row is gone, during the run");
     }
 }
 
 bool has_committed(Session& session, const StreamKey& key, std::int64_t commit_id) {
     return session.read("settle a commit in doubt", [&](pqxx::work& tx) {
         // The lock waits for the old backend, should it still be at work on the row.
-        const auto rows = tx.exec_params("SELECT commit_id = $4::bigint FROM " + session.state_table("sync_state") +
-                                             " WHERE connection = $1 AND stream = $2 AND target = $3 FOR NO KEY UPDATE",
-                                         key.connection,
-                                         key.stream,
-                                         key.target.text(),
-                                         commit_id);
+        const auto rows = tx.exec_params(
+            "SELECT commit_id = $4::bigint FROM " + session.state_table("sync_state") +
+                " WHERE connection = $1 AND stream = $2 AND target = $3 FOR NO KEY UPDATE",
+            key.connection,
+            key.stream,
+            key.target.text(),
+            commit_id);
         return !rows.empty() && !rows[0][0].is_null() && rows[0][0].as<bool>();
     });
 }
 
-void record_run(Session& session, pqxx::work& tx, const StateChange& change, const RunTotals& totals) {
+void record_run(Session& session,
+                pqxx::work& tx,
+                const StateChange& change,
+                const RunTotals& totals) {
     const auto table = session.state_table("sync_runs");
     const auto& run = *change.checkpoint.finished;
-    tx.exec_params("INSERT INTO " + table +
-                       " (connection, stream, target, mode, took, pages, requests, rows_read, rows_inserted, rows_updated,"
-                       " rows_unchanged, rows_deleted, rows_quarantined, high_water_mark) VALUES"
-                       " ($1, $2, $3, $4, $5::bigint * interval '1 ms', $6, $7, $8, $9, $10, $11, $12, $13,"
-                       " nullif($14, '')::timestamptz)",
-                   change.key.connection,
-                   change.key.stream,
-                   change.key.target.text(),
-                   change.checkpoint.mode,
-                   run.took.count(),
-                   run.pages,
-                   run.requests,
-                   run.rows_read,
-                   totals.rows.inserted,
-                   totals.rows.updated,
-                   totals.rows.unchanged,
-                   totals.rows.deleted,
-                   totals.quarantined,
-                   sql_time(change.checkpoint.high_water_mark));
+    tx.exec_params(
+        "INSERT INTO " + table +
+            " (connection, stream, target, mode, took, pages, requests, rows_read, rows_inserted, "
+            "rows_updated,"
+            " rows_unchanged, rows_deleted, rows_quarantined, high_water_mark) VALUES"
+            " ($1, $2, $3, $4, $5::bigint * interval '1 ms', $6, $7, $8, $9, $10, $11, $12, $13,"
+            " nullif($14, '')::timestamptz)",
+        change.key.connection,
+        change.key.stream,
+        change.key.target.text(),
+        change.checkpoint.mode,
+        run.took.count(),
+        run.pages,
+        run.requests,
+        run.rows_read,
+        totals.rows.inserted,
+        totals.rows.updated,
+        totals.rows.unchanged,
+        totals.rows.deleted,
+        totals.quarantined,
+        sql_time(change.checkpoint.high_water_mark));
     tx.exec("DELETE FROM " + table + " WHERE finished_at < now() - interval '30 days'");
 }
 
-std::vector<StreamState> load_states(Session& session, pqxx::transaction_base& tx, const std::string& connection) {
-    const auto rows = tx.exec_params(std::string("SELECT ") + state_columns + " FROM " + session.state_table("sync_state") +
-                                         " WHERE $1 = '' OR connection = $1 ORDER BY connection, stream, target",
-                                     connection);
+std::vector<StreamState>
+load_states(Session& session, pqxx::transaction_base& tx, const std::string& connection) {
+    const auto rows = tx.exec_params(
+        std::string("SELECT ") + state_columns + " FROM " + session.state_table("sync_state") +
+            " WHERE $1 = '' OR connection = $1 ORDER BY connection, stream, target",
+        connection);
     std::vector<StreamState> states;
     for (const auto& row : rows) {
         states.push_back(state_of(row));
@@ -157,8 +183,10 @@ std::vector<StreamState> load_states(Session& session, pqxx::transaction_base& t
     return states;
 }
 
-std::optional<StreamState> load_state(Session& session, pqxx::transaction_base& tx, const StreamKey& key) {
-    const auto rows = tx.exec_params(std::string("SELECT ") + state_columns + " FROM " + session.state_table("sync_state") +
+std::optional<StreamState>
+load_state(Session& session, pqxx::transaction_base& tx, const StreamKey& key) {
+    const auto rows = tx.exec_params(std::string("SELECT ") + state_columns + " FROM " +
+                                         session.state_table("sync_state") +
                                          " WHERE connection = $1 AND stream = $2 AND target = $3",
                                      key.connection,
                                      key.stream,
@@ -171,27 +199,38 @@ std::optional<StreamState> load_state(Session& session, pqxx::transaction_base& 
     return state;
 }
 
-void store_failure(Session& session, pqxx::work& tx, const StreamKey& key, StreamStatus status, const std::string& error) {
+void store_failure(Session& session,
+                   pqxx::work& tx,
+                   const StreamKey& key,
+                   StreamStatus status,
+                   const std::string& error) {
     // A stream whose first preparation failed has no row yet, and must be seen all the same.
-    tx.exec_params("INSERT INTO " + session.state_table("sync_state") +
-                       " AS s (connection, stream, target, status, last_error, consecutive_failures, last_attempt_at)"
-                       " VALUES ($1, $2, $3, $4, $5, 1, now()) ON CONFLICT (connection, stream, target) DO UPDATE SET"
-                       " status = excluded.status, last_error = excluded.last_error,"
-                       " consecutive_failures = s.consecutive_failures + 1, last_attempt_at = now()",
-                   key.connection,
-                   key.stream,
-                   key.target.text(),
-                   to_string(status),
-                   error.substr(0, longest_error));
+    tx.exec_params(
+        "INSERT INTO " + session.state_table("sync_state") +
+            " AS s (connection, stream, target, status, last_error, consecutive_failures, "
+            "last_attempt_at)"
+            " VALUES ($1, $2, $3, $4, $5, 1, now()) ON CONFLICT (connection, stream, target) DO "
+            "UPDATE SET"
+            " status = excluded.status, last_error = excluded.last_error,"
+            " consecutive_failures = s.consecutive_failures + 1, last_attempt_at = now()",
+        key.connection,
+        key.stream,
+        key.target.text(),
+        to_string(status),
+        error.substr(0, longest_error));
 }
 
-int forget_marks(Session& session, pqxx::work& tx, const std::string& connection, const std::string& stream) {
-    const auto answer = tx.exec_params("UPDATE " + session.state_table("sync_state") +
-                                           " SET high_water_mark = NULL, deletes_mark = NULL, consistent_as_of = NULL,"
-                                           " scan = NULL, generation = generation + 1 WHERE connection = $1 AND stream = $2",
-                                       connection,
-                                       stream);
+int forget_marks(Session& session,
+                 pqxx::work& tx,
+                 const std::string& connection,
+                 const std::string& stream) {
+    const auto answer = tx.exec_params(
+        "UPDATE " + session.state_table("sync_state") +
+            " SET high_water_mark = NULL, deletes_mark = NULL, consistent_as_of = NULL,"
+            " scan = NULL, generation = generation + 1 WHERE connection = $1 AND stream = $2",
+        connection,
+        stream);
     return static_cast<int>(answer.affected_rows());
 }
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -19,10 +19,11 @@ std::string tuple_of(const BoundTable& table, const std::string& prefix) {
     return out;
 }
 
-std::string version_allows(const BoundTable& table, const std::string& old_row, const std::string& new_row) {
+std::string
+version_allows(const BoundTable& table, const std::string& old_row, const std::string& new_row) {
     const auto& name = table.columns[*table.version].quoted;
-    return "(" + old_row + name + " <= " + new_row + name + " OR " + old_row + name + " IS NULL OR " + new_row + name +
-           " IS NULL)";
+    return "(" + old_row + name + " <= " + new_row + name + " OR " + old_row + name +
+           " IS NULL OR " + new_row + name + " IS NULL)";
 }
 
 std::string assignments(const BoundTable& table) {
@@ -37,22 +38,24 @@ std::string assignments(const BoundTable& table) {
 std::string counted(const std::string& insert) {
     return "WITH written AS (" + insert +
            " RETURNING xmax = 0 AS is_new)"
-           " SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written";
+           " SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM "
+           "written";
 }
 
 std::string upsert_stage(const BoundTable& table, const std::string& source, Guard guard) {
     auto set = assignments(table);
     set += set.empty() ? "" : ", ";
-    auto sql = "INSERT INTO " + table.stage + " AS t (" + column_list(table, "") + ", _authoritative) SELECT " +
-               column_list(table, "u.") + ", " + (guard == Guard::none ? "true" : "false") + source +
-               " ON CONFLICT (" + table.id() + ") DO UPDATE SET " + set + "_authoritative = excluded._authoritative";
+    auto sql = "INSERT INTO " + table.stage + " AS t (" + column_list(table, "") +
+               ", _authoritative) SELECT " + column_list(table, "u.") + ", " +
+               (guard == Guard::none ? "true" : "false") + source + " ON CONFLICT (" + table.id() +
+               ") DO UPDATE SET " + set + "_authoritative = excluded._authoritative";
     if (guard == Guard::version && table.version) {
         sql += " WHERE " + version_allows(table, "t.", "excluded.");
     }
     return counted(sql);
 }
 
-}  // namespace
+} // namespace
 
 std::string column_list(const BoundTable& table, const std::string& prefix) {
     std::string out;
@@ -69,7 +72,8 @@ std::string differs(const BoundTable& table, const std::string& left, const std:
 std::string upsert_sql(const BoundTable& table, Destination destination, Guard guard) {
     std::string source = " FROM unnest(";
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
-        source += (i == 0 ? "$" : ", $") + std::to_string(i + 1) + "::" + table.columns[i].type + "[]";
+        source +=
+            (i == 0 ? "$" : ", $") + std::to_string(i + 1) + "::" + table.columns[i].type + "[]";
     }
     source += ") AS u(" + column_list(table, "") + ")";
     if (destination == Destination::stage) {
@@ -77,26 +81,33 @@ std::string upsert_sql(const BoundTable& table, Destination destination, Guard g
     }
     auto set = assignments(table);
     set += set.empty() ? "" : ", ";
-    auto sql = "INSERT INTO " + table.quoted + " AS t (" + column_list(table, "") + ", _synced_at, _deleted_at) SELECT " +
-               column_list(table, "u.") + ", now(), NULL" + source + " ON CONFLICT (" + table.id() + ") DO UPDATE SET " + set +
+    auto sql = "INSERT INTO " + table.quoted + " AS t (" + column_list(table, "") +
+               ", _synced_at, _deleted_at) SELECT " + column_list(table, "u.") + ", now(), NULL" +
+               source + " ON CONFLICT (" + table.id() + ") DO UPDATE SET " + set +
                "_synced_at = excluded._synced_at, _deleted_at = NULL WHERE ";
     if (guard == Guard::version && table.version) {
         sql += version_allows(table, "t.", "excluded.") + " AND ";
     }
-    return counted(sql + "(t._deleted_at IS NOT NULL OR " + differs(table, "t.", "excluded.") + ")");
+    return counted(sql + "(t._deleted_at IS NOT NULL OR " + differs(table, "t.", "excluded.") +
+                   ")");
 }
 
 std::string merge_sql(const BoundTable& table) {
     const std::string guard =
-        table.version ? "(s._authoritative OR " + version_allows(table, "t.", "s.") + ") AND " : std::string{};
-    // Joined first and written after: ON CONFLICT alone would lock, and so dirty, every unchanged row.
+        table.version ? "(s._authoritative OR " + version_allows(table, "t.", "s.") + ") AND "
+                      : std::string{};
+    // Joined first and written after: ON CONFLICT alone would lock, and so dirty, every unchanged
+    // row.
     auto set = assignments(table);
     set += set.empty() ? "" : ", ";
-    return counted("INSERT INTO " + table.quoted + " AS target (" + column_list(table, "") + ", _synced_at, _deleted_at) SELECT " +
-                   column_list(table, "s.") + ", now(), NULL FROM " + table.stage + " s LEFT JOIN " + table.quoted + " t ON t." +
-                   table.id() + " = s." + table.id() + " WHERE t." + table.id() + " IS NULL OR (" + guard +
-                   "(t._deleted_at IS NOT NULL OR " + differs(table, "t.", "s.") + ")) ON CONFLICT (" + table.id() +
-                   ") DO UPDATE SET " + set + "_synced_at = excluded._synced_at, _deleted_at = NULL");
+    return counted("INSERT INTO " + table.quoted + " AS target (" + column_list(table, "") +
+                   ", _synced_at, _deleted_at) SELECT " + column_list(table, "s.") +
+                   ", now(), NULL FROM " + table.stage + " s LEFT JOIN " + table.quoted +
+                   " t ON t." + table.id() + " = s." + table.id() + " WHERE t." + table.id() +
+                   " IS NULL OR (" + guard + "(t._deleted_at IS NOT NULL OR " +
+                   differs(table, "t.", "s.") + ")) ON CONFLICT (" + table.id() +
+                   ") DO UPDATE SET " + set +
+                   "_synced_at = excluded._synced_at, _deleted_at = NULL");
 }
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -24,4 +24,4 @@ std::string differs(const BoundTable& table, const std::string& left, const std:
 /// The names of all columns, each after `prefix`, joined by commas.
 std::string column_list(const BoundTable& table, const std::string& prefix);
 
-}  // namespace zohosyncd::postgres
+} // namespace zohosyncd::postgres

@@ -35,11 +35,20 @@ ErrorKind kind_of(int code) {
 
 const char* name_of(int code) {
     constexpr std::pair<int, const char*> names[] = {
-        {SQLITE_BUSY, "SQLITE_BUSY"},           {SQLITE_LOCKED, "SQLITE_LOCKED"},     {SQLITE_FULL, "SQLITE_FULL"},
-        {SQLITE_CANTOPEN, "SQLITE_CANTOPEN"},   {SQLITE_READONLY, "SQLITE_READONLY"}, {SQLITE_NOTADB, "SQLITE_NOTADB"},
-        {SQLITE_CORRUPT, "SQLITE_CORRUPT"},     {SQLITE_IOERR, "SQLITE_IOERR"},       {SQLITE_CONSTRAINT, "SQLITE_CONSTRAINT"},
-        {SQLITE_MISMATCH, "SQLITE_MISMATCH"},   {SQLITE_TOOBIG, "SQLITE_TOOBIG"},     {SQLITE_ERROR, "SQLITE_ERROR"},
-        {SQLITE_PERM, "SQLITE_PERM"},           {SQLITE_NOMEM, "SQLITE_NOMEM"},
+        {SQLITE_BUSY, "SQLITE_BUSY"},
+        {SQLITE_LOCKED, "SQLITE_LOCKED"},
+        {SQLITE_FULL, "SQLITE_FULL"},
+        {SQLITE_CANTOPEN, "SQLITE_CANTOPEN"},
+        {SQLITE_READONLY, "SQLITE_READONLY"},
+        {SQLITE_NOTADB, "SQLITE_NOTADB"},
+        {SQLITE_CORRUPT, "SQLITE_CORRUPT"},
+        {SQLITE_IOERR, "SQLITE_IOERR"},
+        {SQLITE_CONSTRAINT, "SQLITE_CONSTRAINT"},
+        {SQLITE_MISMATCH, "SQLITE_MISMATCH"},
+        {SQLITE_TOOBIG, "SQLITE_TOOBIG"},
+        {SQLITE_ERROR, "SQLITE_ERROR"},
+        {SQLITE_PERM, "SQLITE_PERM"},
+        {SQLITE_NOMEM, "SQLITE_NOMEM"},
     };
     for (const auto& [known, name] : names) {
         if (known == code) {
@@ -49,11 +58,12 @@ const char* name_of(int code) {
     return sqlite3_errstr(code);
 }
 
-}  // namespace
+} // namespace
 
 void fail(sqlite3* database, int code, const std::string& path) {
     const int primary = code & 0xFF;
-    const std::string message = database == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(database);
+    const std::string message =
+        database == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(database);
     const std::string text = path + ": " + message + " (" + name_of(primary) + ")";
     if (primary == SQLITE_CONSTRAINT || primary == SQLITE_MISMATCH || primary == SQLITE_TOOBIG) {
         DataError error(ErrorKind::schema_conflict, text);
@@ -63,9 +73,15 @@ void fail(sqlite3* database, int code, const std::string& path) {
     throw SyncError(kind_of(primary), text).with_sqlstate(name_of(primary));
 }
 
-Statement::Statement(sqlite3* database, const std::string& sql, const std::string& path) : database_(database), path_(path) {
+Statement::Statement(sqlite3* database, const std::string& sql, const std::string& path)
+    : database_(database), path_(path) {
     sqlite3_stmt* raw = nullptr;
-    check(sqlite3_prepare_v3(database, sql.c_str(), static_cast<int>(sql.size() + 1), SQLITE_PREPARE_PERSISTENT, &raw, nullptr));
+    check(sqlite3_prepare_v3(database,
+                             sql.c_str(),
+                             static_cast<int>(sql.size() + 1),
+                             SQLITE_PREPARE_PERSISTENT,
+                             &raw,
+                             nullptr));
     statement_.reset(raw);
 }
 
@@ -75,22 +91,30 @@ void Statement::check(int code) {
     }
 }
 
-void Statement::bind(int index, std::int64_t value) { check(sqlite3_bind_int64(statement_.get(), index, value)); }
+void Statement::bind(int index, std::int64_t value) {
+    check(sqlite3_bind_int64(statement_.get(), index, value));
+}
 
 void Statement::bind(int index, std::string_view text) {
     // A view of nothing has no address, and that would bind NULL.
     const char* data = text.data() == nullptr ? "" : text.data();
-    check(sqlite3_bind_text64(statement_.get(), index, data, text.size(), SQLITE_STATIC, SQLITE_UTF8));
+    check(sqlite3_bind_text64(
+        statement_.get(), index, data, text.size(), SQLITE_STATIC, SQLITE_UTF8));
 }
 
-void Statement::bind(int index, double value) { check(sqlite3_bind_double(statement_.get(), index, value)); }
+void Statement::bind(int index, double value) {
+    check(sqlite3_bind_double(statement_.get(), index, value));
+}
 
-void Statement::bind_null(int index) { check(sqlite3_bind_null(statement_.get(), index)); }
+void Statement::bind_null(int index) {
+    check(sqlite3_bind_null(statement_.get(), index));
+}
 
 void Statement::bind_copy(int index, std::string_view text) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wold-style-cast"
-    check(sqlite3_bind_text64(statement_.get(), index, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+    check(sqlite3_bind_text64(
+        statement_.get(), index, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
 #pragma GCC diagnostic pop
 }
 
@@ -106,7 +130,9 @@ bool Statement::step() {
     return false;
 }
 
-void Statement::reset() { sqlite3_reset(statement_.get()); }
+void Statement::reset() {
+    sqlite3_reset(statement_.get());
+}
 
 std::string Statement::text(int column) const {
     const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
@@ -131,7 +157,8 @@ sqlite3* Database::handle() {
         sqlite3_busy_timeout(raw, static_cast<int>(options_.busy_timeout.count()));
         try {
             // FULL costs nothing at our batch sizes and survives a power cut.
-            script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF");
+            script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = "
+                   "OFF");
         } catch (...) {
             database_.reset();
             throw;
@@ -161,7 +188,9 @@ Statement& Database::cached(const std::string& sql) {
     return statements_.try_emplace(sql, database, sql, options_.path).first->second;
 }
 
-std::string Database::state_table(const std::string& name) const { return quote_identifier(options_.state_prefix + "_" + name); }
+std::string Database::state_table(const std::string& name) const {
+    return quote_identifier(options_.state_prefix + "_" + name);
+}
 
 Database::Rollback::~Rollback() {
     if (armed && database.database_ && sqlite3_get_autocommit(database.database_.get()) == 0) {
@@ -183,4 +212,4 @@ std::string quote_identifier(const std::string& name) {
     return out + '"';
 }
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

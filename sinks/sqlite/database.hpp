@@ -43,8 +43,14 @@ public:
     void reset();
 
     [[nodiscard]] std::string text(int column) const;
-    [[nodiscard]] std::int64_t integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
-    [[nodiscard]] bool is_null(int column) const { return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL; }
+
+    [[nodiscard]] std::int64_t integer(int column) const {
+        return sqlite3_column_int64(statement_.get(), column);
+    }
+
+    [[nodiscard]] bool is_null(int column) const {
+        return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+    }
 
 private:
     void check(int code);
@@ -78,7 +84,8 @@ public:
     }
 
     /// The first column of the first row; nothing when there is no row.
-    template <class... Values> std::optional<std::int64_t> number(const std::string& sql, const Values&... values) {
+    template <class... Values>
+    std::optional<std::int64_t> number(const std::string& sql, const Values&... values) {
         auto& statement = prepare(sql, values...);
         std::optional<std::int64_t> answer;
         if (statement.step()) {
@@ -111,6 +118,7 @@ public:
     sqlite3* handle();
     /// The name of a state table.
     [[nodiscard]] std::string state_table(const std::string& name) const;
+
     [[nodiscard]] const SqliteOptions& options() const { return options_; }
 
 private:
@@ -120,17 +128,31 @@ private:
         ~Rollback();
     };
 
-    static void bind_one(Statement& statement, int index, std::int64_t value) { statement.bind(index, value); }
-    static void bind_one(Statement& statement, int index, std::uint64_t value) { statement.bind(index, static_cast<std::int64_t>(value)); }
-    static void bind_one(Statement& statement, int index, int value) { statement.bind(index, std::int64_t{value}); }
-    static void bind_one(Statement& statement, int index, const std::string& text) { statement.bind_copy(index, text); }
-    static void bind_one(Statement& statement, int index, const char* text) { statement.bind_copy(index, text); }
+    static void bind_one(Statement& statement, int index, std::int64_t value) {
+        statement.bind(index, value);
+    }
+
+    static void bind_one(Statement& statement, int index, std::uint64_t value) {
+        statement.bind(index, static_cast<std::int64_t>(value));
+    }
+
+    static void bind_one(Statement& statement, int index, int value) {
+        statement.bind(index, std::int64_t{value});
+    }
+
+    static void bind_one(Statement& statement, int index, const std::string& text) {
+        statement.bind_copy(index, text);
+    }
+
+    static void bind_one(Statement& statement, int index, const char* text) {
+        statement.bind_copy(index, text);
+    }
 
     Statement& cached(const std::string& sql);
 
     SqliteOptions options_;
     std::unique_ptr<sqlite3, SqliteFree> database_;
-    std::map<std::string, Statement> statements_;  // Refer to the database.
+    std::map<std::string, Statement> statements_; // Refer to the database.
 };
 
 /// Throws the SyncError for a result code; `path` names the file in it.
@@ -142,4 +164,4 @@ std::string quote_identifier(const std::string& name);
 /// SQL for the present second, as every time is stored.
 constexpr const char* sql_now = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')";
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

@@ -14,20 +14,25 @@ namespace {
 
 struct Row {
     std::int64_t epoch = 0;
-    std::string holder;  // Empty when free.
+    std::string holder; // Empty when free.
     std::string since;
     bool expired = true;
     bool session_bound = false;
 };
 
 Row load(Database& database, const std::string& connection) {
-    auto& query = database.prepare("SELECT epoch, holder, acquired_at, coalesce(beat_at < strftime('%s', 'now') - ?2, 1), session_bound FROM " +
+    auto& query = database.prepare("SELECT epoch, holder, acquired_at, coalesce(beat_at < "
+                                   "strftime('%s', 'now') - ?2, 1), session_bound FROM " +
                                        database.state_table("lease") + " WHERE connection = ?1",
                                    connection,
                                    std::int64_t{lease_expiry.count()});
     Row row;
     if (query.step()) {
-        row = {query.integer(0), query.text(1), query.text(2), query.integer(3) != 0, query.integer(4) != 0};
+        row = {query.integer(0),
+               query.text(1),
+               query.text(2),
+               query.integer(3) != 0,
+               query.integer(4) != 0};
     }
     query.reset();
     return row;
@@ -39,10 +44,11 @@ Row load(Database& database, const std::string& connection) {
 
 // Any byte will do, as long as a connection always gets the same.
 off_t byte_of(const std::string& connection) {
-    return static_cast<off_t>(std::strtoul(sha256_hex(connection).substr(0, 7).c_str(), nullptr, 16));
+    return static_cast<off_t>(
+        std::strtoul(sha256_hex(connection).substr(0, 7).c_str(), nullptr, 16));
 }
 
-}  // namespace
+} // namespace
 
 Leases::~Leases() {
     for (const auto& [connection, file] : files_) {
@@ -59,7 +65,10 @@ void Leases::check() {
     if (connection_.empty()) {
         return;
     }
-    if (!database_.number("SELECT 1 FROM " + database_.state_table("lease") + " WHERE connection = ?1 AND epoch = ?2", connection_, epoch_)) {
+    if (!database_.number("SELECT 1 FROM " + database_.state_table("lease") +
+                              " WHERE connection = ?1 AND epoch = ?2",
+                          connection_,
+                          epoch_)) {
         lost(connection_);
     }
 }
@@ -73,15 +82,19 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
         if (!taken) {
             return seen;
         }
-        database_.run("INSERT INTO " + database_.state_table("lease") +
-                          " (connection, epoch, holder, session_bound, acquired_at, beat_at) VALUES (?1, ?2, ?3, ?4, " + sql_now +
-                          ", CAST(strftime('%s', 'now') AS INTEGER)) ON CONFLICT (connection) DO UPDATE SET"
-                          " epoch = excluded.epoch, holder = excluded.holder, session_bound = excluded.session_bound,"
-                          " acquired_at = excluded.acquired_at, beat_at = excluded.beat_at",
-                      connection,
-                      seen.epoch + 1,
-                      holder,
-                      locked ? 1 : 0);
+        database_.run(
+            "INSERT INTO " + database_.state_table("lease") +
+                " (connection, epoch, holder, session_bound, acquired_at, beat_at) VALUES (?1, ?2, "
+                "?3, ?4, " +
+                sql_now +
+                ", CAST(strftime('%s', 'now') AS INTEGER)) ON CONFLICT (connection) DO UPDATE SET"
+                " epoch = excluded.epoch, holder = excluded.holder, session_bound = "
+                "excluded.session_bound,"
+                " acquired_at = excluded.acquired_at, beat_at = excluded.beat_at",
+            connection,
+            seen.epoch + 1,
+            holder,
+            locked ? 1 : 0);
         return load(database_, connection);
     });
     if (!taken) {
@@ -93,12 +106,13 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
 void Leases::heartbeat(const std::string& connection, std::int64_t epoch) {
     const bool locked = try_lock(connection);
     const auto beats = database_.write([&] {
-        return database_.run("UPDATE " + database_.state_table("lease") +
-                                 " SET beat_at = CAST(strftime('%s', 'now') AS INTEGER), session_bound = ?3"
-                                 " WHERE connection = ?1 AND epoch = ?2 AND holder IS NOT NULL",
-                             connection,
-                             epoch,
-                             locked ? 1 : 0);
+        return database_.run(
+            "UPDATE " + database_.state_table("lease") +
+                " SET beat_at = CAST(strftime('%s', 'now') AS INTEGER), session_bound = ?3"
+                " WHERE connection = ?1 AND epoch = ?2 AND holder IS NOT NULL",
+            connection,
+            epoch,
+            locked ? 1 : 0);
     });
     if (beats != 1) {
         lost(connection);
@@ -107,10 +121,11 @@ void Leases::heartbeat(const std::string& connection, std::int64_t epoch) {
 
 void Leases::release(const std::string& connection, std::int64_t epoch) {
     database_.write([&] {
-        return database_.run("UPDATE " + database_.state_table("lease") +
-                                 " SET holder = NULL, session_bound = 0 WHERE connection = ?1 AND epoch = ?2",
-                             connection,
-                             epoch);
+        return database_.run(
+            "UPDATE " + database_.state_table("lease") +
+                " SET holder = NULL, session_bound = 0 WHERE connection = ?1 AND epoch = ?2",
+            connection,
+            epoch);
     });
     unlock(connection);
 }
@@ -124,7 +139,8 @@ bool Leases::try_lock(const std::string& connection) {
     if (file < 0) {
         throw SyncError(ErrorKind::sink_refused, path + ": " + std::strerror(errno));
     }
-    // An open-file lock, unlike a POSIX one, is not lost when some other descriptor of the file is closed.
+    // An open-file lock, unlike a POSIX one, is not lost when some other descriptor of the file is
+    // closed.
     struct flock lock{};
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
@@ -146,4 +162,4 @@ void Leases::unlock(const std::string& connection) {
     }
 }
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

@@ -14,12 +14,14 @@ namespace zohosyncd::sqlite {
 class Leases {
 public:
     explicit Leases(Database& database) : database_(database) {}
+
     ~Leases();
     Leases(const Leases&) = delete;
     Leases& operator=(const Leases&) = delete;
 
     void write_under(const std::string& connection, std::int64_t epoch);
-    /// Call inside a write transaction. Throws SyncError{lease_lost} when the lease has another holder.
+    /// Call inside a write transaction. Throws SyncError{lease_lost} when the lease has another
+    /// holder.
     void check();
 
     Lease try_acquire(const std::string& connection, const std::string& holder);
@@ -31,9 +33,9 @@ private:
     void unlock(const std::string& connection);
 
     Database& database_;
-    std::string connection_;  ///< Under whose lease we write.
+    std::string connection_; ///< Under whose lease we write.
     std::int64_t epoch_ = 0;
-    std::map<std::string, int> files_;  ///< Connection to the open file that holds its lock.
+    std::map<std::string, int> files_; ///< Connection to the open file that holds its lock.
 };
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

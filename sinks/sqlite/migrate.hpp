@@ -7,4 +7,4 @@ namespace zohosyncd::sqlite {
 /// Applies the migrations that the state tables lack; returns how many.
 int migrate(Database& database);
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

@@ -34,9 +34,11 @@ void bind_numeric(Statement& statement, int index, std::string_view value) {
     double number = 0;
     if (significant_digits(value) > exact_digits) {
         statement.bind(index, value);
-    } else if (const auto read = std::from_chars(value.data(), end, whole); read.ec == std::errc{} && read.ptr == end) {
+    } else if (const auto read = std::from_chars(value.data(), end, whole);
+               read.ec == std::errc{} && read.ptr == end) {
         statement.bind(index, whole);
-    } else if (const auto real = std::from_chars(value.data(), end, number); real.ec == std::errc{} && real.ptr == end) {
+    } else if (const auto real = std::from_chars(value.data(), end, number);
+               real.ec == std::errc{} && real.ptr == end) {
         statement.bind(index, number);
     } else {
         statement.bind(index, value);
@@ -50,13 +52,18 @@ std::string upsert_sql(const BoundTable& table, Destination destination, bool gu
         values += "?" + std::to_string(i) + ", ";
     }
     const std::string extra = is_stage ? "_authoritative" : "_synced_at, _deleted_at";
-    const std::string extra_values = is_stage ? (guarded ? "0" : "1") : "?" + std::to_string(table.names.size() + 1) + ", NULL";
-    const std::string set = is_stage ? "_authoritative = excluded._authoritative" : "_synced_at = excluded._synced_at, _deleted_at = NULL";
+    const std::string extra_values =
+        is_stage ? (guarded ? "0" : "1") : "?" + std::to_string(table.names.size() + 1) + ", NULL";
+    const std::string set = is_stage ? "_authoritative = excluded._authoritative"
+                                     : "_synced_at = excluded._synced_at, _deleted_at = NULL";
     const auto guard = guarded ? version_allows(table, "t.", "excluded.") : std::string("1");
-    const auto changed = is_stage ? std::string("1") : "(t._deleted_at IS NOT NULL OR " + differs(table, "t.", "excluded.") + ")";
-    return "INSERT INTO " + (is_stage ? table.stage : table.quoted) + " AS t (" + column_list(table, "") + ", " + extra + ") VALUES (" +
-           values + extra_values + ") ON CONFLICT (" + table.id() + ") DO UPDATE SET " + assignments(table) + set + " WHERE " + guard +
-           " AND " + changed;
+    const auto changed =
+        is_stage ? std::string("1")
+                 : "(t._deleted_at IS NOT NULL OR " + differs(table, "t.", "excluded.") + ")";
+    return "INSERT INTO " + (is_stage ? table.stage : table.quoted) + " AS t (" +
+           column_list(table, "") + ", " + extra + ") VALUES (" + values + extra_values +
+           ") ON CONFLICT (" + table.id() + ") DO UPDATE SET " + assignments(table) + set +
+           " WHERE " + guard + " AND " + changed;
 }
 
 struct Job {
@@ -95,7 +102,12 @@ void write_row(const Job& job, std::uint32_t row) {
     job.result.written.push_back(job.batch.ids()[row]);
 }
 
-void write_batch(Database& database, const BoundTable& table, Destination destination, const Batch& batch, bool guarded, PageResult& result) {
+void write_batch(Database& database,
+                 const BoundTable& table,
+                 Destination destination,
+                 const Batch& batch,
+                 bool guarded,
+                 PageResult& result) {
     const auto& reported = batch.quarantined();
     result.quarantined.insert(result.quarantined.end(), reported.begin(), reported.end());
     const auto rows = batch.rows_to_write();
@@ -119,12 +131,14 @@ void write_batch(Database& database, const BoundTable& table, Destination destin
             if (++refused > few && refused * 2 > rows.size()) {
                 throw;
             }
-            result.quarantined.push_back({batch.ids()[row], "record: " + error.sqlstate(), row_as_json(table.schema, batch, row)});
+            result.quarantined.push_back({batch.ids()[row],
+                                          "record: " + error.sqlstate(),
+                                          row_as_json(table.schema, batch, row)});
         }
     }
 }
 
-}  // namespace
+} // namespace
 
 void bind_value(Statement& statement, int index, ColumnType type, std::string_view value) {
     switch (type) {
@@ -154,7 +168,10 @@ void bind_value(Statement& statement, int index, ColumnType type, std::string_vi
     }
 }
 
-PageResult write_page(Database& database, const BoundTable& table, Destination destination, const PageWrite& page) {
+PageResult write_page(Database& database,
+                      const BoundTable& table,
+                      Destination destination,
+                      const PageWrite& page) {
     PageResult result;
     if (page.listed != nullptr) {
         write_batch(database, table, destination, *page.listed, true, result);
@@ -165,4 +182,4 @@ PageResult write_page(Database& database, const BoundTable& table, Destination d
     return result;
 }
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

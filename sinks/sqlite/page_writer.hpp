@@ -15,15 +15,18 @@ enum class Destination { table, stage };
 /// What writing a page came to.
 struct PageResult {
     WriteStats stats;
-    std::vector<std::int64_t> written;     ///< Ids of the rows that the table took.
-    std::vector<Quarantined> quarantined;  ///< What it did not take.
+    std::vector<std::int64_t> written;    ///< Ids of the rows that the table took.
+    std::vector<Quarantined> quarantined; ///< What it did not take.
 };
 
 /// Upserts both batches of `page`, row by row, inside the caller's transaction. Rows that the table
 /// refuses are returned as quarantined.
-PageResult write_page(Database& database, const BoundTable& table, Destination destination, const PageWrite& page);
+PageResult write_page(Database& database,
+                      const BoundTable& table,
+                      Destination destination,
+                      const PageWrite& page);
 
 /// Binds a value as the column's type is stored in SQLite.
 void bind_value(Statement& statement, int index, ColumnType type, std::string_view value);
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

@@ -17,7 +17,8 @@ const char* declared_type(ColumnType type) {
     case ColumnType::boolean:
         return "INTEGER";
     case ColumnType::numeric:
-        return "";  // Numbers and, beyond a double's digits, texts; any affinity would turn the latter into the former.
+        return ""; // Numbers and, beyond a double's digits, texts; any affinity would turn the
+                   // latter into the former.
     case ColumnType::text:
     case ColumnType::date:
     case ColumnType::timestamptz:
@@ -27,31 +28,16 @@ const char* declared_type(ColumnType type) {
     return "TEXT";
 }
 
-std::vector<KnownColumn> load_columns(Database& database, const std::string& target) {
-    std::vector<KnownColumn> known;
-    auto& rows = database.prepare("SELECT api_name, column_name, label, field_id, data_type, column_type, adopted,"
-                                  " retired_at IS NOT NULL FROM " +
-                                      database.state_table("columns") + " WHERE target = ?1",
-                                  target);
-    while (rows.step()) {
-        known.push_back({rows.text(0),
-                         rows.text(1),
-                         rows.text(2),
-                         rows.text(3),
-                         rows.text(4),
-                         rows.text(5),
-                         rows.integer(6) != 0,
-                         rows.integer(7) != 0});
-    }
-    rows.reset();
-    return known;
-}
-
 class Preparer {
 public:
-    Preparer(Database& database, const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing)
-        : database_(database), key_(key), wanted_(wanted), target_(key.target.text()), quoted_(quote_identifier(key.target.table)),
-          table_(find_relation(database, key.target.table)), known_(load_columns(database, target_)),
+    Preparer(Database& database,
+             const StreamKey& key,
+             const StreamSchema& wanted,
+             ColumnCasing casing)
+        : database_(database), key_(key), wanted_(wanted), target_(key.target.text()),
+          quoted_(quote_identifier(key.target.table)),
+          table_(find_relation(database, key.target.table)),
+          known_(load_columns(database, target_)),
           stage_(find_relation(database, stage_of(database, key.target))) {
         std::vector<std::string> existing;
         if (table_) {
@@ -64,8 +50,10 @@ public:
     }
 
     [[nodiscard]] bool is_ready() const {
-        return table_ && missing_columns(*table_, true).empty() && (!stage_ || missing_columns(*stage_, false).empty()) &&
-               table_->is_unique(names_.front()) && unrecorded().empty() && vanished().empty() && state_is_current();
+        return table_ && missing_columns(*table_, true).empty() &&
+               (!stage_ || missing_columns(*stage_, false).empty()) &&
+               table_->is_unique(names_.front()) && unrecorded().empty() && vanished().empty() &&
+               state_is_current();
     }
 
     /// Inside a write transaction.
@@ -92,11 +80,13 @@ public:
 
 private:
     [[noreturn]] void conflict(const std::string& reason) const {
-        throw SyncError(ErrorKind::schema_conflict, database_.options().path + ": table " + key_.target.table + " " + reason);
+        throw SyncError(ErrorKind::schema_conflict,
+                        database_.options().path + ": table " + key_.target.table + " " + reason);
     }
 
     /// Indexes of wanted columns; the bookkeeping columns count as the two after the last.
-    [[nodiscard]] std::vector<std::size_t> missing_columns(const Relation& relation, bool with_bookkeeping) const {
+    [[nodiscard]] std::vector<std::size_t> missing_columns(const Relation& relation,
+                                                           bool with_bookkeeping) const {
         std::vector<std::size_t> missing;
         for (std::size_t i = 0; i < names_.size(); ++i) {
             if (relation.find(names_[i]) == nullptr) {
@@ -114,20 +104,24 @@ private:
 
     void add_column(const std::string& quoted_table, std::size_t index) {
         const bool is_data = index < names_.size();
-        const std::string name = is_data ? names_[index] : index == names_.size() ? synced_at_column : deleted_at_column;
+        const std::string name = is_data                  ? names_[index]
+                                 : index == names_.size() ? synced_at_column
+                                                          : deleted_at_column;
         const std::string type = is_data ? declared_type(wanted_.columns[index].type) : "TEXT";
-        database_.script("ALTER TABLE " + quoted_table + " ADD COLUMN " + quote_identifier(name) + " " + type);
+        database_.script("ALTER TABLE " + quoted_table + " ADD COLUMN " + quote_identifier(name) +
+                         " " + type);
     }
 
     void create_table() {
         std::string sql = "CREATE TABLE " + quoted_ + " (";
         for (std::size_t i = 0; i < names_.size(); ++i) {
-            sql += quote_identifier(names_[i]) + " " + (i == 0 ? "INTEGER PRIMARY KEY" : declared_type(wanted_.columns[i].type)) + ", ";
+            sql += quote_identifier(names_[i]) + " " +
+                   (i == 0 ? "INTEGER PRIMARY KEY" : declared_type(wanted_.columns[i].type)) + ", ";
         }
         database_.script(sql + "_synced_at TEXT, _deleted_at TEXT)");
         // Costs nothing for live rows; finds the deleted ones of a big table.
-        database_.script("CREATE INDEX " + quote_identifier(key_.target.table + "_deleted_at") + " ON " + quoted_ +
-                         " (_deleted_at) WHERE _deleted_at IS NOT NULL");
+        database_.script("CREATE INDEX " + quote_identifier(key_.target.table + "_deleted_at") +
+                         " ON " + quoted_ + " (_deleted_at) WHERE _deleted_at IS NOT NULL");
     }
 
     void check_adopted() {
@@ -139,33 +133,42 @@ private:
             conflict("has no column for the record's id");
         }
         for (const auto& attribute : table_->attributes) {
-            if (attribute.needs_value && std::find(names_.begin(), names_.end(), attribute.name) == names_.end()) {
-                conflict("has a column " + attribute.name + " that must not be null and that Zoho does not fill");
+            if (attribute.needs_value &&
+                std::find(names_.begin(), names_.end(), attribute.name) == names_.end()) {
+                conflict("has a column " + attribute.name +
+                         " that must not be null and that Zoho does not fill");
             }
         }
         if (!table_->is_unique(id)) {
-            const auto sql = "CREATE UNIQUE INDEX " + quote_identifier(key_.target.table + "_zoho_id") + " ON " + quoted_ + " (" +
-                             quote_identifier(id) + ")";
+            const auto sql = "CREATE UNIQUE INDEX " +
+                             quote_identifier(key_.target.table + "_zoho_id") + " ON " + quoted_ +
+                             " (" + quote_identifier(id) + ")";
             try {
                 database_.script(sql);
             } catch (const DataError&) {
-                conflict("holds ids twice; run: DELETE FROM " + quoted_ + " WHERE rowid NOT IN (SELECT max(rowid) FROM " + quoted_ +
-                         " GROUP BY " + quote_identifier(id) + "); " + sql + ";");
+                conflict("holds ids twice; run: DELETE FROM " + quoted_ +
+                         " WHERE rowid NOT IN (SELECT max(rowid) FROM " + quoted_ + " GROUP BY " +
+                         quote_identifier(id) + "); " + sql + ";");
             }
         }
     }
 
     void extend_table(PreparedStream& prepared) {
         const auto missing = missing_columns(*table_, true);
-        const bool has_rows = database_.number("SELECT EXISTS (SELECT 1 FROM " + quoted_ + ")") == 1;
+        const bool has_rows =
+            database_.number("SELECT EXISTS (SELECT 1 FROM " + quoted_ + ")") == 1;
         for (const auto index : missing) {
             add_column(quoted_, index);
-            prepared.added_columns_to_existing_rows = prepared.added_columns_to_existing_rows || (has_rows && index < names_.size());
+            prepared.added_columns_to_existing_rows =
+                prepared.added_columns_to_existing_rows || (has_rows && index < names_.size());
         }
     }
 
     [[nodiscard]] const KnownColumn* known(const std::string& api_name) const {
-        const auto found = std::find_if(known_.begin(), known_.end(), [&](const KnownColumn& column) { return column.api_name == api_name; });
+        const auto found =
+            std::find_if(known_.begin(), known_.end(), [&](const KnownColumn& column) {
+                return column.api_name == api_name;
+            });
         return found == known_.end() ? nullptr : &*found;
     }
 
@@ -199,10 +202,14 @@ private:
         for (const auto i : unrecorded()) {
             const auto& column = wanted_.columns[i];
             database_.run("INSERT INTO " + table +
-                              " (target, api_name, column_name, label, field_id, data_type, column_type, adopted)"
-                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (target, api_name) DO UPDATE SET"
-                              " column_name = excluded.column_name, label = excluded.label, field_id = excluded.field_id,"
-                              " data_type = excluded.data_type, column_type = excluded.column_type, retired_at = NULL",
+                              " (target, api_name, column_name, label, field_id, data_type, "
+                              "column_type, adopted)"
+                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (target, "
+                              "api_name) DO UPDATE SET"
+                              " column_name = excluded.column_name, label = excluded.label, "
+                              "field_id = excluded.field_id,"
+                              " data_type = excluded.data_type, column_type = "
+                              "excluded.column_type, retired_at = NULL",
                           target_,
                           column.api_name,
                           names_[i],
@@ -213,7 +220,8 @@ private:
                           table_ && table_->find(names_[i]) != nullptr ? 1 : 0);
         }
         for (const auto& api_name : vanished()) {
-            database_.run(std::string("UPDATE ") + table + " SET retired_at = " + sql_now + " WHERE target = ?1 AND api_name = ?2",
+            database_.run(std::string("UPDATE ") + table + " SET retired_at = " + sql_now +
+                              " WHERE target = ?1 AND api_name = ?2",
                           target_,
                           api_name);
         }
@@ -221,48 +229,59 @@ private:
 
     /// The state's table_id; empty for none, or for no row.
     [[nodiscard]] std::string state_table_id() const {
-        auto& row = database_.prepare("SELECT table_id FROM " + database_.state_table("sync_state") +
-                                          " WHERE connection = ?1 AND stream = ?2 AND target = ?3",
-                                      key_.connection,
-                                      key_.stream,
-                                      target_);
+        auto& row =
+            database_.prepare("SELECT table_id FROM " + database_.state_table("sync_state") +
+                                  " WHERE connection = ?1 AND stream = ?2 AND target = ?3",
+                              key_.connection,
+                              key_.stream,
+                              target_);
         const auto id = row.step() ? row.text(0) : std::string{};
         row.reset();
         return id;
     }
 
-    [[nodiscard]] bool state_is_current() const { return table_ && !table_->mark.empty() && table_->mark == state_table_id(); }
+    [[nodiscard]] bool state_is_current() const {
+        return table_ && !table_->mark.empty() && table_->mark == state_table_id();
+    }
 
     void store_state_row() {
         std::string mark = table_ ? table_->mark : std::string{};
         if (mark.empty()) {
             // Goes when the table goes, and costs nothing: no row is ever in it.
             mark = database_.options().state_prefix + "_mark_" + std::to_string(draw_commit_id());
-            database_.script("CREATE INDEX " + quote_identifier(mark) + " ON " + quoted_ + " (" + quote_identifier(names_.front()) +
-                             ") WHERE 0");
+            database_.script("CREATE INDEX " + quote_identifier(mark) + " ON " + quoted_ + " (" +
+                             quote_identifier(names_.front()) + ") WHERE 0");
         }
-        const bool is_adopted = table_ && known_.empty() && state_table_id().empty() && wanted_.version_column;
+        const bool is_adopted =
+            table_ && known_.empty() && state_table_id().empty() && wanted_.version_column;
         const auto first_mark = is_adopted ? "(SELECT strftime('%Y-%m-%dT%H:%M:%SZ', max(" +
-                                                 quote_identifier(names_[*wanted_.version_column]) + ")) FROM " + quoted_ + ")"
+                                                 quote_identifier(names_[*wanted_.version_column]) +
+                                                 ")) FROM " + quoted_ + ")"
                                            : std::string("NULL");
         const auto unless_replaced = [](const std::string& column, const std::string& other) {
-            return column + " = CASE WHEN s.table_id IS NULL OR s.table_id = excluded.table_id THEN s." + column + " ELSE " + other +
-                   " END, ";
+            return column +
+                   " = CASE WHEN s.table_id IS NULL OR s.table_id = excluded.table_id THEN s." +
+                   column + " ELSE " + other + " END, ";
         };
-        database_.run("INSERT INTO " + database_.state_table("sync_state") +
-                          " AS s (connection, stream, target, table_id, high_water_mark) VALUES (?1, ?2, ?3, ?4, " + first_mark +
-                          ") ON CONFLICT (connection, stream, target) DO UPDATE SET high_water_mark ="
-                          " CASE WHEN s.table_id IS NULL THEN coalesce(s.high_water_mark, excluded.high_water_mark)"
-                          " WHEN s.table_id = excluded.table_id THEN s.high_water_mark END, " +
-                          unless_replaced("deletes_mark", "NULL") + unless_replaced("consistent_as_of", "NULL") +
-                          unless_replaced("scan", "NULL") + unless_replaced("mapping_hash", "NULL") +
-                          unless_replaced("verified_at", "NULL") + unless_replaced("generation", "s.generation + 1") +
-                          "table_id = excluded.table_id",
-                      key_.connection,
-                      key_.stream,
-                      target_,
-                      mark);
-        database_.run("DELETE FROM " + database_.state_table("absent") + " WHERE target = ?1", target_);
+        database_.run(
+            "INSERT INTO " + database_.state_table("sync_state") +
+                " AS s (connection, stream, target, table_id, high_water_mark) VALUES (?1, ?2, ?3, "
+                "?4, " +
+                first_mark +
+                ") ON CONFLICT (connection, stream, target) DO UPDATE SET high_water_mark ="
+                " CASE WHEN s.table_id IS NULL THEN coalesce(s.high_water_mark, "
+                "excluded.high_water_mark)"
+                " WHEN s.table_id = excluded.table_id THEN s.high_water_mark END, " +
+                unless_replaced("deletes_mark", "NULL") +
+                unless_replaced("consistent_as_of", "NULL") + unless_replaced("scan", "NULL") +
+                unless_replaced("mapping_hash", "NULL") + unless_replaced("verified_at", "NULL") +
+                unless_replaced("generation", "s.generation + 1") + "table_id = excluded.table_id",
+            key_.connection,
+            key_.stream,
+            target_,
+            mark);
+        database_.run("DELETE FROM " + database_.state_table("absent") + " WHERE target = ?1",
+                      target_);
     }
 
     Database& database_;
@@ -276,12 +295,37 @@ private:
     std::vector<std::string> names_;
 };
 
-}  // namespace
+} // namespace
 
-PreparedStream
-prepare_stream(Database& database, Leases& leases, const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) {
+std::vector<KnownColumn> load_columns(Database& database, const std::string& target) {
+    std::vector<KnownColumn> known;
+    auto& rows = database.prepare(
+        "SELECT api_name, column_name, label, field_id, data_type, column_type, adopted,"
+        " retired_at IS NOT NULL FROM " +
+            database.state_table("columns") + " WHERE target = ?1",
+        target);
+    while (rows.step()) {
+        known.push_back({rows.text(0),
+                         rows.text(1),
+                         rows.text(2),
+                         rows.text(3),
+                         rows.text(4),
+                         rows.text(5),
+                         rows.integer(6) != 0,
+                         rows.integer(7) != 0});
+    }
+    rows.reset();
+    return known;
+}
+
+PreparedStream prepare_stream(Database& database,
+                              Leases& leases,
+                              const StreamKey& key,
+                              const StreamSchema& wanted,
+                              ColumnCasing casing) {
     PreparedStream prepared;
-    const bool ready = database.read([&] { return Preparer(database, key, wanted, casing).is_ready(); });
+    const bool ready =
+        database.read([&] { return Preparer(database, key, wanted, casing).is_ready(); });
     if (!ready) {
         database.write([&] {
             leases.check();
@@ -302,4 +346,4 @@ prepare_stream(Database& database, Leases& leases, const StreamKey& key, const S
     return prepared;
 }
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

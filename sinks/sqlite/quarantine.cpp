@@ -3,7 +3,10 @@
 namespace zohosyncd::sqlite {
 
 void Quarantine::look(const std::string& target) {
-    const auto rows = database_.number("SELECT EXISTS (SELECT 1 FROM " + database_.state_table("quarantine") + " WHERE target = ?1)", target);
+    const auto rows =
+        database_.number("SELECT EXISTS (SELECT 1 FROM " + database_.state_table("quarantine") +
+                             " WHERE target = ?1)",
+                         target);
     if (rows.value_or(0) != 0) {
         populated_.insert(target);
     } else {
@@ -20,18 +23,21 @@ void Quarantine::store(const std::string& target, const PageResult& page) {
     if (populated_.contains(target)) {
         for (const auto id : page.written) {
             if (!refused.contains(id)) {
-                database_.run("DELETE FROM " + table + " WHERE target = ?1 AND id = ?2", target, id);
+                database_.run(
+                    "DELETE FROM " + table + " WHERE target = ?1 AND id = ?2", target, id);
             }
         }
     }
     for (const auto& entry : page.quarantined) {
-        database_.run("INSERT INTO " + table + " (target, id, reason, body) VALUES (?1, ?2, ?3, ?4)"
-                                               " ON CONFLICT (target, id, reason) DO UPDATE SET body = excluded.body, seen_at = " +
-                          sql_now,
-                      target,
-                      entry.id,
-                      entry.reason,
-                      entry.body);
+        database_.run(
+            "INSERT INTO " + table +
+                " (target, id, reason, body) VALUES (?1, ?2, ?3, ?4)"
+                " ON CONFLICT (target, id, reason) DO UPDATE SET body = excluded.body, seen_at = " +
+                sql_now,
+            target,
+            entry.id,
+            entry.reason,
+            entry.body);
         populated_.insert(target);
     }
 }
@@ -39,9 +45,10 @@ void Quarantine::store(const std::string& target, const PageResult& page) {
 void Quarantine::prune(const std::string& target) {
     if (populated_.contains(target)) {
         database_.run("DELETE FROM " + database_.state_table("quarantine") +
-                          " WHERE target = ?1 AND seen_at < strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-30 days')",
+                          " WHERE target = ?1 AND seen_at < strftime('%Y-%m-%dT%H:%M:%SZ', 'now', "
+                          "'-30 days')",
                       target);
     }
 }
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

@@ -25,4 +25,4 @@ private:
     std::set<std::string> populated_;
 };
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

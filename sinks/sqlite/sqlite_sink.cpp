@@ -25,17 +25,29 @@ public:
 
     int migrate() override { return sqlite::migrate(database_); }
 
-    void write_under_lease(const std::string& connection, std::int64_t epoch) override { leases_.write_under(connection, epoch); }
+    void write_under_lease(const std::string& connection, std::int64_t epoch) override {
+        leases_.write_under(connection, epoch);
+    }
 
     Lease try_acquire_lease(const std::string& connection, const std::string& holder) override {
         return leases_.try_acquire(connection, holder);
     }
 
-    void heartbeat(const std::string& connection, std::int64_t epoch) override { leases_.heartbeat(connection, epoch); }
+    void heartbeat(const std::string& connection, std::int64_t epoch) override {
+        leases_.heartbeat(connection, epoch);
+    }
 
-    void release_lease(const std::string& connection, std::int64_t epoch) override { leases_.release(connection, epoch); }
+    void release_lease(const std::string& connection, std::int64_t epoch) override {
+        leases_.release(connection, epoch);
+    }
 
-    PreparedStream prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) override;
+    PreparedStream
+    prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) override;
+
+    std::vector<Column> known_columns(const TableName& target) override {
+        return database_.read(
+            [&] { return columns_in_use(load_columns(database_, target.text())); });
+    }
 
     std::vector<StreamState> states(const std::string& connection) override {
         return database_.read([&] { return load_states(database_, connection); });
@@ -45,36 +57,46 @@ public:
         return database_.read([&] { return load_state(database_, key); });
     }
 
-    WriteStats
-    write(const StreamKey& key, const StreamSchema& schema, const PageWrite& page, const Checkpoint& checkpoint) override;
-    std::vector<Deletion> soft_deleted(const StreamSchema& schema, std::chrono::sys_seconds since, std::size_t limit) override;
+    WriteStats write(const StreamKey& key,
+                     const StreamSchema& schema,
+                     const PageWrite& page,
+                     const Checkpoint& checkpoint) override;
+    std::vector<Deletion> soft_deleted(const StreamSchema& schema,
+                                       std::chrono::sys_seconds since,
+                                       std::size_t limit) override;
     WriteStats write_deletions(const StreamKey& key,
                                const StreamSchema& schema,
                                std::span<const Deletion> deletions,
                                DeletePolicy policy,
                                const Checkpoint& checkpoint) override;
     void begin_stage(const StreamKey& key, const StreamSchema& schema) override;
-    void write_stage(const StreamKey& key, const StreamSchema& schema, const PageWrite& page, const Checkpoint& checkpoint) override;
+    void write_stage(const StreamKey& key,
+                     const StreamSchema& schema,
+                     const PageWrite& page,
+                     const Checkpoint& checkpoint) override;
     WriteStats merge_stage(const StreamKey& key,
                            const StreamSchema& schema,
                            DeletePolicy policy,
                            std::chrono::sys_seconds walked_at,
                            const Checkpoint& checkpoint) override;
-    void record_failure(const StreamKey& key, StreamStatus status, const std::string& error) override;
+    void
+    record_failure(const StreamKey& key, StreamStatus status, const std::string& error) override;
     int reset(const std::string& connection, const std::string& stream) override;
     std::uint64_t count_rows(const TableName& table) override;
     std::uint64_t spend_credits(const std::string& connection, std::uint64_t credits) override;
 
 private:
     const BoundTable& bound(const StreamSchema& schema);
-    /// Runs `work`, which returns a PageResult, and stores what it did, in one transaction under the lease.
-    template <class Work> WriteStats commit(const StreamKey& key, const Checkpoint& checkpoint, bool counts, Work work);
+    /// Runs `work`, which returns a PageResult, and stores what it did, in one transaction under
+    /// the lease.
+    template <class Work>
+    WriteStats commit(const StreamKey& key, const Checkpoint& checkpoint, bool counts, Work work);
 
     Database database_;
     Leases leases_{database_};
     Quarantine quarantine_{database_};
     std::map<std::string, BoundTable> tables_;
-    std::map<std::string, RunTotals> totals_;  ///< Of runs that are not finished.
+    std::map<std::string, RunTotals> totals_; ///< Of runs that are not finished.
 };
 
 const BoundTable& SqliteSink::bound(const StreamSchema& schema) {
@@ -84,15 +106,21 @@ const BoundTable& SqliteSink::bound(const StreamSchema& schema) {
         const auto same_column = [](const Column& a, const Column& b) {
             return a.name == b.name && a.type == b.type && a.counts_as_change == b.counts_as_change;
         };
-        if (std::equal(columns.begin(), columns.end(), schema.columns.begin(), schema.columns.end(), same_column) &&
+        if (std::equal(columns.begin(),
+                       columns.end(),
+                       schema.columns.begin(),
+                       schema.columns.end(),
+                       same_column) &&
             found->second.schema.version_column == schema.version_column) {
             return found->second;
         }
     }
-    return tables_.insert_or_assign(schema.target.text(), bind_table(database_, schema)).first->second;
+    return tables_.insert_or_assign(schema.target.text(), bind_table(database_, schema))
+        .first->second;
 }
 
-PreparedStream SqliteSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) {
+PreparedStream
+SqliteSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) {
     auto prepared = prepare_stream(database_, leases_, key, wanted, casing);
     tables_.erase(key.target.text());
     totals_.erase(key.target.text());
@@ -101,7 +129,8 @@ PreparedStream SqliteSink::prepare(const StreamKey& key, const StreamSchema& wan
 }
 
 template <class Work>
-WriteStats SqliteSink::commit(const StreamKey& key, const Checkpoint& checkpoint, bool counts, Work work) {
+WriteStats
+SqliteSink::commit(const StreamKey& key, const Checkpoint& checkpoint, bool counts, Work work) {
     const auto target = key.target.text();
     auto totals = totals_[target];
     const auto result = database_.write([&] {
@@ -125,17 +154,25 @@ WriteStats SqliteSink::commit(const StreamKey& key, const Checkpoint& checkpoint
     return result.stats;
 }
 
-WriteStats SqliteSink::write(const StreamKey& key, const StreamSchema& schema, const PageWrite& page, const Checkpoint& checkpoint) {
-    return commit(key, checkpoint, true, [&] { return write_page(database_, bound(schema), Destination::table, page); });
+WriteStats SqliteSink::write(const StreamKey& key,
+                             const StreamSchema& schema,
+                             const PageWrite& page,
+                             const Checkpoint& checkpoint) {
+    return commit(key, checkpoint, true, [&] {
+        return write_page(database_, bound(schema), Destination::table, page);
+    });
 }
 
-std::vector<Deletion> SqliteSink::soft_deleted(const StreamSchema& schema, std::chrono::sys_seconds since, std::size_t limit) {
+std::vector<Deletion> SqliteSink::soft_deleted(const StreamSchema& schema,
+                                               std::chrono::sys_seconds since,
+                                               std::size_t limit) {
     const auto& table = bound(schema);
     return database_.read([&] {
-        auto& rows = database_.prepare("SELECT " + table.id() + ", _deleted_at FROM " + table.quoted +
-                                           " WHERE _deleted_at >= ?1 ORDER BY _deleted_at, " + table.id() + " LIMIT ?2",
-                                       format_utc(since),
-                                       std::uint64_t{limit});
+        auto& rows = database_.prepare(
+            "SELECT " + table.id() + ", _deleted_at FROM " + table.quoted +
+                " WHERE _deleted_at >= ?1 ORDER BY _deleted_at, " + table.id() + " LIMIT ?2",
+            format_utc(since),
+            std::uint64_t{limit});
         std::vector<Deletion> deletions;
         while (rows.step()) {
             if (const auto time = parse_zoho_time(rows.text(1))) {
@@ -169,9 +206,12 @@ WriteStats SqliteSink::write_deletions(const StreamKey& key,
                 page.stats.deleted += database_.run("DELETE FROM " + table.quoted + where, id);
                 continue;
             }
-            const bool was_live = database_.number("SELECT _deleted_at IS NULL FROM " + table.quoted + where, id) == 1;
-            const auto marked = database_.run("UPDATE " + table.quoted + " SET _deleted_at = ?2, _synced_at = " + sql_now + where +
-                                                  " AND _deleted_at IS NOT ?2",
+            const bool was_live =
+                database_.number("SELECT _deleted_at IS NULL FROM " + table.quoted + where, id) ==
+                1;
+            const auto marked = database_.run("UPDATE " + table.quoted +
+                                                  " SET _deleted_at = ?2, _synced_at = " + sql_now +
+                                                  where + " AND _deleted_at IS NOT ?2",
                                               id,
                                               format_utc(time));
             page.stats.deleted += was_live ? marked : 0;
@@ -188,8 +228,13 @@ void SqliteSink::begin_stage(const StreamKey&, const StreamSchema& schema) {
     });
 }
 
-void SqliteSink::write_stage(const StreamKey& key, const StreamSchema& schema, const PageWrite& page, const Checkpoint& checkpoint) {
-    commit(key, checkpoint, false, [&] { return write_page(database_, bound(schema), Destination::stage, page); });
+void SqliteSink::write_stage(const StreamKey& key,
+                             const StreamSchema& schema,
+                             const PageWrite& page,
+                             const Checkpoint& checkpoint) {
+    commit(key, checkpoint, false, [&] {
+        return write_page(database_, bound(schema), Destination::stage, page);
+    });
 }
 
 WriteStats SqliteSink::merge_stage(const StreamKey& key,
@@ -199,12 +244,15 @@ WriteStats SqliteSink::merge_stage(const StreamKey& key,
                                    const Checkpoint& checkpoint) {
     return commit(key, checkpoint, true, [&] {
         PageResult page;
-        page.stats = sqlite::merge_stage(database_, bound(schema), {policy, walked_at, checkpoint.anchor});
+        page.stats =
+            sqlite::merge_stage(database_, bound(schema), {policy, walked_at, checkpoint.anchor});
         return page;
     });
 }
 
-void SqliteSink::record_failure(const StreamKey& key, StreamStatus status, const std::string& error) {
+void SqliteSink::record_failure(const StreamKey& key,
+                                StreamStatus status,
+                                const std::string& error) {
     database_.write([&] {
         leases_.check();
         store_failure(database_, key, status, error);
@@ -217,7 +265,8 @@ int SqliteSink::reset(const std::string& connection, const std::string& stream) 
 }
 
 std::uint64_t SqliteSink::count_rows(const TableName& table) {
-    const auto rows = database_.number("SELECT count(*) FROM " + quote_identifier(table.table) + " WHERE _deleted_at IS NULL");
+    const auto rows = database_.number("SELECT count(*) FROM " + quote_identifier(table.table) +
+                                       " WHERE _deleted_at IS NULL");
     return static_cast<std::uint64_t>(rows.value_or(0));
 }
 
@@ -226,7 +275,8 @@ std::uint64_t SqliteSink::spend_credits(const std::string& connection, std::uint
     const auto sum = [&] {
         return static_cast<std::uint64_t>(
             database_
-                .number("SELECT coalesce(sum(credits), 0) FROM " + table + " WHERE connection = ?1 AND minute > strftime('%s', 'now') / 60 - 1440",
+                .number("SELECT coalesce(sum(credits), 0) FROM " + table +
+                            " WHERE connection = ?1 AND minute > strftime('%s', 'now') / 60 - 1440",
                         connection)
                 .value_or(0));
     };
@@ -234,21 +284,25 @@ std::uint64_t SqliteSink::spend_credits(const std::string& connection, std::uint
         return database_.read(sum);
     }
     return database_.write([&] {
-        database_.run("INSERT INTO " + table +
-                          " AS c (connection, minute, credits) VALUES (?1, strftime('%s', 'now') / 60, ?2)"
-                          " ON CONFLICT (connection, minute) DO UPDATE SET credits = c.credits + excluded.credits",
-                      connection,
-                      credits);
-        database_.run("DELETE FROM " + table + " WHERE connection = ?1 AND minute < strftime('%s', 'now') / 60 - 1500", connection);
+        database_.run(
+            "INSERT INTO " + table +
+                " AS c (connection, minute, credits) VALUES (?1, strftime('%s', 'now') / 60, ?2)"
+                " ON CONFLICT (connection, minute) DO UPDATE SET credits = c.credits + "
+                "excluded.credits",
+            connection,
+            credits);
+        database_.run("DELETE FROM " + table +
+                          " WHERE connection = ?1 AND minute < strftime('%s', 'now') / 60 - 1500",
+                      connection);
         return sum();
     });
 }
 
-}  // namespace
-}  // namespace sqlite
+} // namespace
+} // namespace sqlite
 
 std::unique_ptr<Sink> make_sqlite_sink(SqliteOptions options) {
     return std::make_unique<sqlite::SqliteSink>(std::move(options));
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -14,8 +14,9 @@ struct SqliteOptions {
     std::string state_prefix = "zohosync";
 };
 
-/// A sink that writes into a SQLite file; tables carry TableName::table only. The lease is also a lock on
-/// the file `<path>.lease`, so that a killed holder frees it at once. Not for network file systems.
+/// A sink that writes into a SQLite file; tables carry TableName::table only. The lease is also a
+/// lock on the file `<path>.lease`, so that a killed holder frees it at once. Not for network file
+/// systems.
 std::unique_ptr<Sink> make_sqlite_sink(SqliteOptions options);
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -21,4 +21,4 @@ void create_stage(Database& database, const BoundTable& table);
 /// Merges the stage into the table and drops it. An empty stage changes no row.
 WriteStats merge_stage(Database& database, const BoundTable& table, const AbsentRows& absent);
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

@@ -8,7 +8,9 @@ namespace {
 // A message is for people; a runaway one must not swell the row.
 constexpr std::size_t longest_error = 2000;
 
-std::string text_time(std::optional<std::chrono::sys_seconds> instant) { return instant ? format_utc(*instant) : std::string{}; }
+std::string text_time(std::optional<std::chrono::sys_seconds> instant) {
+    return instant ? format_utc(*instant) : std::string{};
+}
 
 std::optional<std::chrono::sys_seconds> instant_of(const Statement& row, int column) {
     return row.is_null(column) ? std::nullopt : parse_zoho_time(row.text(column));
@@ -21,22 +23,32 @@ std::string update_sql(const Database& database) {
     const auto mark = [&](const std::string& column, const std::string& parameter) {
         return unless_reset(column, "coalesce(nullif(" + parameter + ", ''), " + column + ")");
     };
-    return "UPDATE " + database.state_table("sync_state") + " SET " + mark("anchor", "?8") + mark("high_water_mark", "?9") +
-           mark("deletes_mark", "?10") + mark("consistent_as_of", "?11") + unless_reset("scan", "nullif(?12, '')") +
-           mark("mapping_hash", "?13") + unless_reset("status", "CASE WHEN ?14 THEN 'ok' ELSE status END") +
-           unless_reset("last_success_at", std::string("CASE WHEN ?14 THEN ") + sql_now + " ELSE last_success_at END") +
-           unless_reset("consecutive_failures", "CASE WHEN ?14 THEN 0 ELSE consecutive_failures END") +
+    return "UPDATE " + database.state_table("sync_state") + " SET " + mark("anchor", "?8") +
+           mark("high_water_mark", "?9") + mark("deletes_mark", "?10") +
+           mark("consistent_as_of", "?11") + unless_reset("scan", "nullif(?12, '')") +
+           mark("mapping_hash", "?13") +
+           unless_reset("status", "CASE WHEN ?14 THEN 'ok' ELSE status END") +
+           unless_reset("last_success_at",
+                        std::string("CASE WHEN ?14 THEN ") + sql_now +
+                            " ELSE last_success_at END") +
+           unless_reset("consecutive_failures",
+                        "CASE WHEN ?14 THEN 0 ELSE consecutive_failures END") +
            unless_reset("last_error", "CASE WHEN ?14 THEN NULL ELSE last_error END") +
-           "org = coalesce(nullif(?15, ''), org), mode = coalesce(nullif(?16, ''), mode), last_attempt_at = " + sql_now +
-           ", rows_upserted = rows_upserted + ?4, rows_unchanged = rows_unchanged + ?5, rows_deleted = rows_deleted + ?6"
-           " WHERE connection = ?1 AND stream = ?2 AND target = ?3 AND table_id IN (SELECT name FROM sqlite_schema"
+           "org = coalesce(nullif(?15, ''), org), mode = coalesce(nullif(?16, ''), mode), "
+           "last_attempt_at = " +
+           sql_now +
+           ", rows_upserted = rows_upserted + ?4, rows_unchanged = rows_unchanged + ?5, "
+           "rows_deleted = rows_deleted + ?6"
+           " WHERE connection = ?1 AND stream = ?2 AND target = ?3 AND table_id IN (SELECT name "
+           "FROM sqlite_schema"
            " WHERE type = 'index' AND tbl_name = ?17 COLLATE NOCASE)";
 }
 
-const char* const state_columns =
-    "connection, stream, target, org, mode, anchor, high_water_mark, deletes_mark, consistent_as_of, scan, mapping_hash,"
-    " generation, last_attempt_at, last_success_at, status, rows_upserted, rows_unchanged, rows_deleted,"
-    " consecutive_failures, last_error";
+const char* const state_columns = "connection, stream, target, org, mode, anchor, high_water_mark, "
+                                  "deletes_mark, consistent_as_of, scan, mapping_hash,"
+                                  " generation, last_attempt_at, last_success_at, status, "
+                                  "rows_upserted, rows_unchanged, rows_deleted,"
+                                  " consecutive_failures, last_error";
 
 StreamState state_of(const Statement& row) {
     StreamState state;
@@ -44,7 +56,9 @@ StreamState state_of(const Statement& row) {
     state.key.stream = row.text(1);
     const auto target = row.text(2);
     const auto dot = target.find('.');
-    state.key.target = dot == std::string::npos ? TableName{"", target} : TableName{target.substr(0, dot), target.substr(dot + 1)};
+    state.key.target = dot == std::string::npos
+                           ? TableName{"", target}
+                           : TableName{target.substr(0, dot), target.substr(dot + 1)};
     state.org = row.text(3);
     state.mode = row.text(4);
     state.anchor = instant_of(row, 5);
@@ -65,7 +79,7 @@ StreamState state_of(const Statement& row) {
     return state;
 }
 
-}  // namespace
+} // namespace
 
 void store_state(Database& database, const StateChange& change) {
     const auto& checkpoint = change.checkpoint;
@@ -89,39 +103,44 @@ void store_state(Database& database, const StateChange& change) {
                                       change.key.target.table);
     if (changed != 1) {
         throw SyncError(ErrorKind::sink_refused,
-                        "table " + change.key.target.table + " was dropped or replaced, or its state row is gone, during the run");
+                        "table " + change.key.target.table +
+                            " was dropped or replaced, or its state row is gone, during the run");
     }
 }
 
 void record_run(Database& database, const StateChange& change, const RunTotals& totals) {
     const auto table = database.state_table("sync_runs");
     const auto& run = *change.checkpoint.finished;
-    database.run("INSERT INTO " + table +
-                     " (connection, stream, target, mode, finished_at, took_ms, pages, requests, rows_read, rows_inserted,"
-                     " rows_updated, rows_unchanged, rows_deleted, rows_quarantined, high_water_mark)"
-                     " VALUES (?1, ?2, ?3, ?4, " +
-                     sql_now + ", ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, nullif(?14, ''))",
-                 change.key.connection,
-                 change.key.stream,
-                 change.key.target.text(),
-                 change.checkpoint.mode,
-                 std::int64_t{run.took.count()},
-                 run.pages,
-                 run.requests,
-                 run.rows_read,
-                 totals.rows.inserted,
-                 totals.rows.updated,
-                 totals.rows.unchanged,
-                 totals.rows.deleted,
-                 totals.quarantined,
-                 text_time(change.checkpoint.high_water_mark));
-    database.run("DELETE FROM " + table + " WHERE finished_at < strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-30 days')");
+    database.run(
+        "INSERT INTO " + table +
+            " (connection, stream, target, mode, finished_at, took_ms, pages, requests, rows_read, "
+            "rows_inserted,"
+            " rows_updated, rows_unchanged, rows_deleted, rows_quarantined, high_water_mark)"
+            " VALUES (?1, ?2, ?3, ?4, " +
+            sql_now + ", ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, nullif(?14, ''))",
+        change.key.connection,
+        change.key.stream,
+        change.key.target.text(),
+        change.checkpoint.mode,
+        std::int64_t{run.took.count()},
+        run.pages,
+        run.requests,
+        run.rows_read,
+        totals.rows.inserted,
+        totals.rows.updated,
+        totals.rows.unchanged,
+        totals.rows.deleted,
+        totals.quarantined,
+        text_time(change.checkpoint.high_water_mark));
+    database.run("DELETE FROM " + table +
+                 " WHERE finished_at < strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-30 days')");
 }
 
 std::vector<StreamState> load_states(Database& database, const std::string& connection) {
-    auto& rows = database.prepare(std::string("SELECT ") + state_columns + " FROM " + database.state_table("sync_state") +
-                                      " WHERE ?1 = '' OR connection = ?1 ORDER BY connection, stream, target",
-                                  connection);
+    auto& rows = database.prepare(
+        std::string("SELECT ") + state_columns + " FROM " + database.state_table("sync_state") +
+            " WHERE ?1 = '' OR connection = ?1 ORDER BY connection, stream, target",
+        connection);
     std::vector<StreamState> states;
     while (rows.step()) {
         states.push_back(state_of(rows));
@@ -132,7 +151,8 @@ std::vector<StreamState> load_states(Database& database, const std::string& conn
 
 std::optional<StreamState> load_state(Database& database, const StreamKey& key) {
     const auto target = key.target.text();
-    auto& rows = database.prepare(std::string("SELECT ") + state_columns + " FROM " + database.state_table("sync_state") +
+    auto& rows = database.prepare(std::string("SELECT ") + state_columns + " FROM " +
+                                      database.state_table("sync_state") +
                                       " WHERE connection = ?1 AND stream = ?2 AND target = ?3",
                                   key.connection,
                                   key.stream,
@@ -146,28 +166,35 @@ std::optional<StreamState> load_state(Database& database, const StreamKey& key) 
     return state;
 }
 
-void store_failure(Database& database, const StreamKey& key, StreamStatus status, const std::string& error) {
+void store_failure(Database& database,
+                   const StreamKey& key,
+                   StreamStatus status,
+                   const std::string& error) {
     // A stream whose first preparation failed has no row yet, and must be seen all the same.
-    database.run("INSERT INTO " + database.state_table("sync_state") +
-                     " AS s (connection, stream, target, status, last_error, consecutive_failures, last_attempt_at)"
-                     " VALUES (?1, ?2, ?3, ?4, ?5, 1, " +
-                     sql_now +
-                     ") ON CONFLICT (connection, stream, target) DO UPDATE SET status = excluded.status,"
-                     " last_error = excluded.last_error, consecutive_failures = s.consecutive_failures + 1,"
-                     " last_attempt_at = excluded.last_attempt_at",
-                 key.connection,
-                 key.stream,
-                 key.target.text(),
-                 to_string(status),
-                 error.substr(0, longest_error));
+    database.run(
+        "INSERT INTO " + database.state_table("sync_state") +
+            " AS s (connection, stream, target, status, last_error, consecutive_failures, "
+            "last_attempt_at)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, 1, " +
+            sql_now +
+            ") ON CONFLICT (connection, stream, target) DO UPDATE SET status = excluded.status,"
+            " last_error = excluded.last_error, consecutive_failures = s.consecutive_failures + 1,"
+            " last_attempt_at = excluded.last_attempt_at",
+        key.connection,
+        key.stream,
+        key.target.text(),
+        to_string(status),
+        error.substr(0, longest_error));
 }
 
 int forget_marks(Database& database, const std::string& connection, const std::string& stream) {
-    return static_cast<int>(database.run("UPDATE " + database.state_table("sync_state") +
-                                             " SET high_water_mark = NULL, deletes_mark = NULL, consistent_as_of = NULL, scan = NULL,"
-                                             " generation = generation + 1 WHERE connection = ?1 AND stream = ?2",
-                                         connection,
-                                         stream));
+    return static_cast<int>(
+        database.run("UPDATE " + database.state_table("sync_state") +
+                         " SET high_water_mark = NULL, deletes_mark = NULL, consistent_as_of = "
+                         "NULL, scan = NULL,"
+                         " generation = generation + 1 WHERE connection = ?1 AND stream = ?2",
+                     connection,
+                     stream));
 }
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

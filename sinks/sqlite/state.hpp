@@ -28,9 +28,12 @@ void record_run(Database& database, const StateChange& change, const RunTotals& 
 std::vector<StreamState> load_states(Database& database, const std::string& connection);
 std::optional<StreamState> load_state(Database& database, const StreamKey& key);
 
-void store_failure(Database& database, const StreamKey& key, StreamStatus status, const std::string& error);
+void store_failure(Database& database,
+                   const StreamKey& key,
+                   StreamStatus status,
+                   const std::string& error);
 
 /// Forgets marks and scan and raises the generation; returns how many rows there were.
 int forget_marks(Database& database, const std::string& connection, const std::string& stream);
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

@@ -7,9 +7,10 @@
 namespace zohosyncd::sqlite {
 
 const Attribute* Relation::find(const std::string& name) const {
-    const auto found = std::find_if(attributes.begin(), attributes.end(), [&](const Attribute& attribute) {
-        return attribute.name == name;
-    });
+    const auto found =
+        std::find_if(attributes.begin(), attributes.end(), [&](const Attribute& attribute) {
+            return attribute.name == name;
+        });
     return found == attributes.end() ? nullptr : &*found;
 }
 
@@ -18,7 +19,9 @@ bool Relation::is_unique(const std::string& name) const {
 }
 
 std::optional<Relation> find_relation(Database& database, const std::string& table) {
-    auto& head = database.prepare("SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE", table);
+    auto& head = database.prepare("SELECT name, type FROM sqlite_schema WHERE type IN ('table', "
+                                  "'view') AND name = ?1 COLLATE NOCASE",
+                                  table);
     if (!head.step()) {
         head.reset();
         return std::nullopt;
@@ -28,7 +31,8 @@ std::optional<Relation> find_relation(Database& database, const std::string& tab
     head.reset();
     int key_columns = 0;
     std::string key;
-    auto& columns = database.prepare("SELECT name, type, \"notnull\" AND dflt_value IS NULL AND pk = 0, pk FROM pragma_table_xinfo(?1)"
+    auto& columns = database.prepare("SELECT name, type, \"notnull\" AND dflt_value IS NULL AND pk "
+                                     "= 0, pk FROM pragma_table_xinfo(?1)"
                                      " WHERE hidden = 0 ORDER BY cid",
                                      table);
     while (columns.step()) {
@@ -42,14 +46,17 @@ std::optional<Relation> find_relation(Database& database, const std::string& tab
     if (key_columns == 1) {
         relation.unique_columns.push_back(key);
     }
-    auto& unique = database.prepare("SELECT min(i.name) FROM pragma_index_list(?1) l, pragma_index_info(l.name) i"
-                                    " WHERE l.\"unique\" AND NOT l.partial GROUP BY l.name HAVING count(*) = 1",
-                                    table);
+    auto& unique = database.prepare(
+        "SELECT min(i.name) FROM pragma_index_list(?1) l, pragma_index_info(l.name) i"
+        " WHERE l.\"unique\" AND NOT l.partial GROUP BY l.name HAVING count(*) = 1",
+        table);
     while (unique.step()) {
         relation.unique_columns.push_back(unique.text(0));
     }
     unique.reset();
-    auto& mark = database.prepare("SELECT name FROM pragma_index_list(?1) WHERE name LIKE ?2", table, database.options().state_prefix + "_mark_%");
+    auto& mark = database.prepare("SELECT name FROM pragma_index_list(?1) WHERE name LIKE ?2",
+                                  table,
+                                  database.options().state_prefix + "_mark_%");
     if (mark.step()) {
         relation.mark = mark.text(0);
     }
@@ -65,7 +72,8 @@ BoundTable bind_table(Database& database, const StreamSchema& schema) {
     const auto relation = find_relation(database, schema.target.table);
     if (!relation) {
         throw SyncError(ErrorKind::sink_refused,
-                        database.options().path + ": table " + schema.target.table + " does not exist; was it dropped?");
+                        database.options().path + ": table " + schema.target.table +
+                            " does not exist; was it dropped?");
     }
     BoundTable table;
     table.schema = schema;
@@ -76,8 +84,8 @@ BoundTable bind_table(Database& database, const StreamSchema& schema) {
         const auto* attribute = relation->find(column.name);
         if (attribute == nullptr) {
             throw SyncError(ErrorKind::schema_conflict,
-                            database.options().path + ": table " + schema.target.table + " has no column " + column.name +
-                                "; was it dropped or renamed?");
+                            database.options().path + ": table " + schema.target.table +
+                                " has no column " + column.name + "; was it dropped or renamed?");
         }
         table.names.push_back(quote_identifier(column.name));
         table.declared.push_back(attribute->declared);
@@ -103,12 +111,14 @@ std::string differs(const BoundTable& table, const std::string& left, const std:
     return out + ")";
 }
 
-std::string version_allows(const BoundTable& table, const std::string& old_row, const std::string& new_row) {
+std::string
+version_allows(const BoundTable& table, const std::string& old_row, const std::string& new_row) {
     if (!table.schema.version_column) {
         return "1";
     }
     const auto& name = table.names[*table.schema.version_column];
-    return "(" + old_row + name + " <= " + new_row + name + " OR " + old_row + name + " IS NULL OR " + new_row + name + " IS NULL)";
+    return "(" + old_row + name + " <= " + new_row + name + " OR " + old_row + name +
+           " IS NULL OR " + new_row + name + " IS NULL)";
 }
 
 std::string assignments(const BoundTable& table) {
@@ -119,4 +129,4 @@ std::string assignments(const BoundTable& table) {
     return out;
 }
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

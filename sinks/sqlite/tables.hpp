@@ -19,8 +19,8 @@ struct Attribute {
 struct Relation {
     bool is_table = true;
     std::vector<Attribute> attributes;
-    std::vector<std::string> unique_columns;  ///< Alone under a unique index, or the primary key.
-    std::string mark;  ///< Name of our mark index; empty for none.
+    std::vector<std::string> unique_columns; ///< Alone under a unique index, or the primary key.
+    std::string mark;                        ///< Name of our mark index; empty for none.
 
     [[nodiscard]] const Attribute* find(const std::string& name) const;
     [[nodiscard]] bool is_unique(const std::string& name) const;
@@ -31,11 +31,11 @@ std::optional<Relation> find_relation(Database& database, const std::string& tab
 /// A stream's table as statements need it.
 struct BoundTable {
     StreamSchema schema;
-    std::string target;  ///< "schema.table", the key in the state tables.
+    std::string target; ///< "schema.table", the key in the state tables.
     std::string quoted;
-    std::string stage;   ///< Quoted.
-    std::vector<std::string> names;     ///< Quoted.
-    std::vector<std::string> declared;  ///< Types, for the stage.
+    std::string stage;                 ///< Quoted.
+    std::vector<std::string> names;    ///< Quoted.
+    std::vector<std::string> declared; ///< Types, for the stage.
 
     [[nodiscard]] const std::string& id() const { return names.front(); }
 };
@@ -49,8 +49,9 @@ std::string column_list(const BoundTable& table, const std::string& prefix);
 /// True for rows that differ where a change counts.
 std::string differs(const BoundTable& table, const std::string& left, const std::string& right);
 /// True when the version of `new_row` may replace that of `old_row`; "1" without versions.
-std::string version_allows(const BoundTable& table, const std::string& old_row, const std::string& new_row);
+std::string
+version_allows(const BoundTable& table, const std::string& old_row, const std::string& new_row);
 /// "a = excluded.a, …, " over all columns but the id.
 std::string assignments(const BoundTable& table);
 
-}  // namespace zohosyncd::sqlite
+} // namespace zohosyncd::sqlite

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -388,6 +389,49 @@ TEST_CASE("a stop ends a token request before it is sent") {
 
     CHECK_THROWS_AS((void)world.process.tokens.get(world.process.transport, stop.get_token()), SyncError);
     CHECK(world.script.token_requests().empty());
+}
+
+/// A token endpoint that answers only when it is let.
+class HeldTransport final : public HttpTransport {
+public:
+    void send(const HttpRequest&, HttpResponse& response, std::stop_token) override {
+        is_asked.test_and_set();
+        is_asked.notify_all();
+        may_answer.wait(false);
+        response.status = 200;
+        response.body = R"({"access_token":"held","expires_in":3600})";
+    }
+
+    std::atomic_flag is_asked;
+    std::atomic_flag may_answer;
+};
+
+TEST_CASE("a stop ends the wait for another's token request") {
+    World world;
+    HeldTransport held;
+    std::stop_source stop;
+    std::string first;
+    auto kind = ErrorKind::internal;
+    {
+        const std::jthread asking([&] { first = world.process.tokens.get(held, {}); });
+        held.is_asked.wait(false);
+        {
+            const std::jthread waiting([&] {
+                try {
+                    (void)world.process.tokens.get(world.process.transport, stop.get_token());
+                } catch (const SyncError& error) {
+                    kind = error.kind();
+                }
+            });
+            stop.request_stop();
+        }
+        held.may_answer.test_and_set();
+        held.may_answer.notify_all();
+    }
+
+    CHECK(kind == ErrorKind::stopped);
+    CHECK(first == "held");
+    CHECK(world.process.get() == "held");
 }
 
 }  // namespace
