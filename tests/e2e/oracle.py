@@ -277,7 +277,7 @@ def table_columns(target, stream):
     if target.kind == "postgres":
         return dict(target.rows(
             "select attname::text, format_type(atttypid, null) from pg_attribute"
-            " where attrelid = %s::regclass and attnum > 0 and not attisdropped", target.table(stream)))
+            " where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped", target.table(stream)))
     return {row[0]: row[1].lower() for row in target.rows(
         "select name, type from pragma_table_info(?)", target.table(stream))}
 

@@ -21,8 +21,9 @@ class Pace(EndToEnd):
             rows = sum(r["rows"] for r in slices[0])
             repeated = rows - live[module_of(stream)]
             self.assertGreaterEqual(repeated, 0, stream)
-            wanted += len(slices) * max(1, math.ceil(live[module_of(stream)] / PAGE))
-            extra += len(slices) * math.ceil(repeated / PAGE)
+            pages = max(1, math.ceil(live[module_of(stream)] / PAGE))
+            wanted += len(slices) * pages
+            extra += len(slices) * (math.ceil(rows / PAGE) - pages)
         by_kind = counts(requests)
         single_calls = {"fields": len(streams), "deleted": len(set(streams) - NO_DELETE_LIST), "token": 1, "org": 1,
                         "users": 1, "modules": 1}
