@@ -13,7 +13,7 @@ namespace {
 
 struct Server {
     std::string conninfo;
-    std::string directory;  // Empty when it is not ours.
+    std::string directory; // Empty when it is not ours.
 };
 
 Server& server() {
@@ -28,7 +28,8 @@ int free_port() {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof address;
     auto* generic = reinterpret_cast<sockaddr*>(&address);
-    const bool bound = bind(descriptor, generic, length) == 0 && getsockname(descriptor, generic, &length) == 0;
+    const bool bound =
+        bind(descriptor, generic, length) == 0 && getsockname(descriptor, generic, &length) == 0;
     close(descriptor);
     if (!bound) {
         throw std::runtime_error("no free port");
@@ -37,7 +38,9 @@ int free_port() {
 }
 
 // Root may not run a server.
-std::string as_postgres(const std::string& command) { return geteuid() == 0 ? "runuser -u postgres -- " + command : command; }
+std::string as_postgres(const std::string& command) {
+    return geteuid() == 0 ? "runuser -u postgres -- " + command : command;
+}
 
 void shell(const std::string& command) {
     if (std::system(command.c_str()) != 0) {
@@ -69,16 +72,20 @@ void start() {
         shell("chown postgres " + directory);
     }
     const auto port = std::to_string(free_port());
-    shell("cd " + directory + " && " + as_postgres(binaries() + "/initdb -D " + directory + "/data -U postgres -A trust -E UTF8 --no-sync") +
+    shell("cd " + directory + " && " +
+          as_postgres(binaries() + "/initdb -D " + directory +
+                      "/data -U postgres -A trust -E UTF8 --no-sync") +
           " > /dev/null");
     shell("cd " + directory + " && " +
-          as_postgres(binaries() + "/pg_ctl -D " + directory + "/data -w -l " + directory + "/log -o '-p " + port +
-                      " -k " + directory + " -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60'" + " start") +
+          as_postgres(binaries() + "/pg_ctl -D " + directory + "/data -w -l " + directory +
+                      "/log -o '-p " + port + " -k " + directory +
+                      " -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60'" +
+                      " start") +
           " > /dev/null");
     server() = {"host=127.0.0.1 port=" + port + " user=postgres", directory};
 }
 
-}  // namespace
+} // namespace
 
 const std::string& server_conninfo() {
     if (server().conninfo.empty()) {
@@ -87,16 +94,21 @@ const std::string& server_conninfo() {
     return server().conninfo;
 }
 
-bool server_is_ours() { return !server().directory.empty(); }
+bool server_is_ours() {
+    return !server().directory.empty();
+}
 
 void stop_server() {
     const auto& directory = server().directory;
     if (!directory.empty()) {
-        const auto command = "cd / && " + as_postgres(binaries() + "/pg_ctl -D " + directory + "/data -m immediate stop") + " > /dev/null";
+        const auto command =
+            "cd / && " +
+            as_postgres(binaries() + "/pg_ctl -D " + directory + "/data -m immediate stop") +
+            " > /dev/null";
         if (std::system(command.c_str()) == 0) {
             std::filesystem::remove_all(directory);
         }
     }
 }
 
-}  // namespace zohosyncd::tests
+} // namespace zohosyncd::tests

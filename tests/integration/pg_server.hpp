@@ -14,4 +14,4 @@ bool server_is_ours();
 /// Stops and removes the server, if it is ours.
 void stop_server();
 
-}  // namespace zohosyncd::tests
+} // namespace zohosyncd::tests

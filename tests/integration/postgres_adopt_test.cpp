@@ -7,13 +7,16 @@ namespace zohosyncd::tests {
 
 TEST_CASE("PostgreSQL: an adopted table's types are followed") {
     PostgresTarget target;
-    target.run("CREATE SCHEMA zoho_crm; CREATE TABLE zoho_crm.leads (id varchar(30) PRIMARY KEY, last_name varchar(20), modified_time"
-               " timestamp, amount numeric(10,2), active text, owner json, seats integer, born text, code char(3))");
+    target.run("CREATE SCHEMA zoho_crm; CREATE TABLE zoho_crm.leads (id varchar(30) PRIMARY KEY, "
+               "last_name varchar(20), modified_time"
+               " timestamp, amount numeric(10,2), active text, owner json, seats integer, born "
+               "text, code char(3))");
     auto sink = target.sink();
     sink->migrate();
     const auto stream = sink->prepare(key_of(leads()), leads(), ColumnCasing::snake);
     const auto write = [&](const Batch& batch) {
-        return text_of(sink->write(stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream)));
+        return text_of(
+            sink->write(stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream)));
     };
     Batch batch(leads().columns.size());
     add_lead(batch, 1, 10, "Ada", {"1.239", "true", R"({"id": "7"})", "7", "2026-02-28"});
@@ -26,15 +29,24 @@ TEST_CASE("PostgreSQL: an adopted table's types are followed") {
     add_lead(long_name, 2, 10, "This name is longer than twenty");
     CHECK(write(long_name) == "1/0/0/0");
     CHECK(target.value("SELECT last_name FROM zoho_crm.leads WHERE id = '2'") == "NULL");
-    CHECK(target.value("SELECT reason FROM zohosync.quarantine WHERE id = 2") == "Last_Name: 22001 string_data_right_truncation");
+    CHECK(target.value("SELECT reason FROM zohosync.quarantine WHERE id = 2") ==
+          "Last_Name: 22001 string_data_right_truncation");
 
     const std::vector<Deletion> deletions{{1, at(20)}};
-    CHECK(sink->write_deletions(stream.state.key, stream.schema, deletions, DeletePolicy::soft, checkpoint_of(stream)).deleted == 1);
+    CHECK(sink->write_deletions(stream.state.key,
+                                stream.schema,
+                                deletions,
+                                DeletePolicy::soft,
+                                checkpoint_of(stream))
+              .deleted == 1);
     CHECK(sink->soft_deleted(stream.schema, at(0), 5).at(0).id == 1);
 
     sink->begin_stage(stream.state.key, stream.schema);
     sink->write_stage(stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream));
-    CHECK(text_of(sink->merge_stage(stream.state.key, stream.schema, DeletePolicy::soft, at(30), checkpoint_of(stream))) == "0/1/0/0");
+    CHECK(
+        text_of(sink->merge_stage(
+            stream.state.key, stream.schema, DeletePolicy::soft, at(30), checkpoint_of(stream))) ==
+        "0/1/0/0");
 }
 
 TEST_CASE("PostgreSQL: a column of ours is widened, one of the user's is not") {
@@ -51,11 +63,16 @@ TEST_CASE("PostgreSQL: a column of ours is widened, one of the user's is not") {
     Batch next(changed.columns.size());
     add_lead(next, 2, 10, "Grace", {"1", "false", "not json", "7.5", "any text"});
 
-    CHECK(text_of(p.sink->write(p.key, stream.schema, {&next, nullptr}, checkpoint_of(stream))) == "1/0/0/0");
-    CHECK(p.target.value("SELECT seats || ' ' || born || ' ' || owner FROM zoho_crm.leads WHERE id = 2") == "7.5 any text not json");
-    CHECK(p.target.value("SELECT seats || ' ' || born FROM zoho_crm.leads WHERE id = 1") == "7 2026-02-28");
+    CHECK(text_of(p.sink->write(p.key, stream.schema, {&next, nullptr}, checkpoint_of(stream))) ==
+          "1/0/0/0");
+    CHECK(p.target.value(
+              "SELECT seats || ' ' || born || ' ' || owner FROM zoho_crm.leads WHERE id = 2") ==
+          "7.5 any text not json");
+    CHECK(p.target.value("SELECT seats || ' ' || born FROM zoho_crm.leads WHERE id = 1") ==
+          "7 2026-02-28");
     // The way back is no widening: the text column stays and takes the numbers.
-    CHECK(p.sink->prepare(p.key, leads(), ColumnCasing::snake).schema.columns[7].type == ColumnType::date);
+    CHECK(p.sink->prepare(p.key, leads(), ColumnCasing::snake).schema.columns[7].type ==
+          ColumnType::date);
     CHECK(p.target.value("SELECT count(*) FROM zohosync.quarantine") == "0");
 }
 
@@ -65,7 +82,8 @@ TEST_CASE("PostgreSQL: a view in the way of a widening blocks the stream and is 
     auto changed = leads();
     changed.columns[6].type = ColumnType::text;
 
-    CHECK(kind_thrown_by([&] { p.sink->prepare(p.key, changed, ColumnCasing::snake); }) == "schema_conflict");
+    CHECK(kind_thrown_by([&] { p.sink->prepare(p.key, changed, ColumnCasing::snake); }) ==
+          "schema_conflict");
     CHECK(p.target.value("SELECT count(*) FROM zoho_crm.report") == "0");
 }
 
@@ -75,12 +93,15 @@ TEST_CASE("PostgreSQL: the target must be a table") {
     auto sink = target.sink();
     sink->migrate();
 
-    CHECK(kind_thrown_by([&] { sink->prepare(key_of(leads()), leads(), ColumnCasing::snake); }) == "schema_conflict");
+    CHECK(kind_thrown_by([&] { sink->prepare(key_of(leads()), leads(), ColumnCasing::snake); }) ==
+          "schema_conflict");
 }
 
 TEST_CASE("PostgreSQL: columns carry Zoho's name and label, which may change") {
     Prepared<PostgresTarget> p;
-    const auto comment = [&] { return p.target.value("SELECT col_description('zoho_crm.leads'::regclass, 2)"); };
+    const auto comment = [&] {
+        return p.target.value("SELECT col_description('zoho_crm.leads'::regclass, 2)");
+    };
     CHECK(comment() == "Last_Name (The Last_Name)");
 
     auto relabelled = leads();
@@ -110,4 +131,4 @@ TEST_CASE("PostgreSQL: DDL does not queue behind a reader for long, and says who
     CHECK(p.sink->prepare(p.key, wider, ColumnCasing::snake).schema.columns.back().name == "city");
 }
 
-}  // namespace zohosyncd::tests
+} // namespace zohosyncd::tests

@@ -28,11 +28,19 @@ StreamSchema leads() {
     return schema;
 }
 
-StreamKey key_of(const StreamSchema& schema) { return {"ZOHO_CRM", schema.target.table, schema.target}; }
+StreamKey key_of(const StreamSchema& schema) {
+    return {"ZOHO_CRM", schema.target.table, schema.target};
+}
 
-std::chrono::sys_seconds at(int second) { return *parse_zoho_time("2026-11-23T10:00:00Z") + std::chrono::seconds(second); }
+std::chrono::sys_seconds at(int second) {
+    return *parse_zoho_time("2026-11-23T10:00:00Z") + std::chrono::seconds(second);
+}
 
-void add_lead(Batch& batch, std::int64_t id, int version, const Value& name, const std::vector<Value>& extra) {
+void add_lead(Batch& batch,
+              std::int64_t id,
+              int version,
+              const Value& name,
+              const std::vector<Value>& extra) {
     const auto append = [](ColumnData& column, const Value& value) {
         if (value) {
             column.append(*value);
@@ -65,8 +73,8 @@ Checkpoint checkpoint_of(const PreparedStream& prepared) {
 }
 
 std::string text_of(const WriteStats& stats) {
-    return std::to_string(stats.inserted) + "/" + std::to_string(stats.updated) + "/" + std::to_string(stats.unchanged) + "/" +
-           std::to_string(stats.deleted);
+    return std::to_string(stats.inserted) + "/" + std::to_string(stats.updated) + "/" +
+           std::to_string(stats.unchanged) + "/" + std::to_string(stats.deleted);
 }
 
-}  // namespace zohosyncd::tests
+} // namespace zohosyncd::tests

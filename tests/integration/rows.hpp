@@ -12,8 +12,8 @@ namespace zohosyncd::tests {
 
 using Value = std::optional<std::string>;
 
-/// zoho_crm.leads: id, Last_Name, Modified_Time (the version), Amount (numeric), Active (boolean), Owner (json),
-/// Seats (bigint), Born (date).
+/// zoho_crm.leads: id, Last_Name, Modified_Time (the version), Amount (numeric), Active (boolean),
+/// Owner (json), Seats (bigint), Born (date).
 StreamSchema leads();
 
 StreamKey key_of(const StreamSchema& schema);
@@ -22,7 +22,11 @@ StreamKey key_of(const StreamSchema& schema);
 std::chrono::sys_seconds at(int second);
 
 /// A lead with only a name; `extra` fills the columns from Amount on.
-void add_lead(Batch& batch, std::int64_t id, int version, const Value& name, const std::vector<Value>& extra = {});
+void add_lead(Batch& batch,
+              std::int64_t id,
+              int version,
+              const Value& name,
+              const std::vector<Value>& extra = {});
 
 struct Lead {
     std::int64_t id;
@@ -43,7 +47,9 @@ template <class Target> struct Prepared {
     StreamKey key = key_of(leads());
     PreparedStream stream = sink->prepare(key, leads(), ColumnCasing::snake);
 
-    WriteStats write(const Batch& batch) { return sink->write(key, stream.schema, {&batch, nullptr}, checkpoint_of(stream)); }
+    WriteStats write(const Batch& batch) {
+        return sink->write(key, stream.schema, {&batch, nullptr}, checkpoint_of(stream));
+    }
 
     WriteStats write_authoritative(const Batch& batch) {
         return sink->write(key, stream.schema, {nullptr, &batch}, checkpoint_of(stream));
@@ -54,7 +60,8 @@ template <class Target> struct Prepared {
     }
 
     std::string name_of(std::int64_t id) {
-        return target.value("SELECT last_name FROM " + Target::table("leads") + " WHERE id = " + std::to_string(id));
+        return target.value("SELECT last_name FROM " + Target::table("leads") +
+                            " WHERE id = " + std::to_string(id));
     }
 
     std::string count(const std::string& where = "1 = 1") {
@@ -63,8 +70,10 @@ template <class Target> struct Prepared {
 
     /// Another write of a row gives another stamp; an untouched row keeps it.
     std::string stamp_of(std::int64_t id) {
-        const std::string what = Target::is_postgres ? "ctid::text || xmin::text" : "_synced_at || rowid";
-        return target.value("SELECT " + what + " FROM " + Target::table("leads") + " WHERE id = " + std::to_string(id));
+        const std::string what =
+            Target::is_postgres ? "ctid::text || xmin::text" : "_synced_at || rowid";
+        return target.value("SELECT " + what + " FROM " + Target::table("leads") +
+                            " WHERE id = " + std::to_string(id));
     }
 };
 
@@ -81,4 +90,4 @@ template <class Work> std::string kind_thrown_by(Work work) {
     return {};
 }
 
-}  // namespace zohosyncd::tests
+} // namespace zohosyncd::tests

@@ -11,7 +11,8 @@ TEST_CASE_TEMPLATE("preparing again changes nothing", Target, ZOHOSYNCD_ALL_TARG
     Prepared<Target> p;
     CHECK(p.stream.created_table);
     CHECK(p.stream.schema.columns[1].name == "last_name");
-    const std::string writes = Target::is_postgres ? "SELECT pg_current_xact_id()" : "PRAGMA data_version";
+    const std::string writes =
+        Target::is_postgres ? "SELECT pg_current_xact_id()" : "PRAGMA data_version";
     if constexpr (Target::is_postgres) {
         const auto before = std::stoll(p.target.value(writes));
         p.sink->prepare(p.key, leads(), ColumnCasing::snake);
@@ -24,7 +25,9 @@ TEST_CASE_TEMPLATE("preparing again changes nothing", Target, ZOHOSYNCD_ALL_TARG
     CHECK(again.state.generation == p.stream.state.generation);
 }
 
-TEST_CASE_TEMPLATE("a new field becomes a new column, and its filling is asked for", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("a new field becomes a new column, and its filling is asked for",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     auto wider = leads();
     wider.columns.push_back(wider.columns[1]);
@@ -59,9 +62,11 @@ TEST_CASE_TEMPLATE("a name once given stays", Target, ZOHOSYNCD_ALL_TARGETS) {
 
     // A field that goes keeps its column, and its name when it comes back.
     p.sink->prepare(p.key, leads(), ColumnCasing::snake);
-    CHECK(p.target.value("SELECT count(*) FROM " + Target::state("columns") + " WHERE retired_at IS NOT NULL") == "1");
+    CHECK(p.target.value("SELECT count(*) FROM " + Target::state("columns") +
+                         " WHERE retired_at IS NOT NULL") == "1");
     CHECK(p.sink->prepare(p.key, colliding, ColumnCasing::snake).schema.columns[3].name == given);
-    CHECK(p.target.value("SELECT count(*) FROM " + Target::state("columns") + " WHERE retired_at IS NOT NULL") == "0");
+    CHECK(p.target.value("SELECT count(*) FROM " + Target::state("columns") +
+                         " WHERE retired_at IS NOT NULL") == "0");
 }
 
 TEST_CASE_TEMPLATE("hostile names create harmless columns", Target, ZOHOSYNCD_ALL_TARGETS) {
@@ -69,7 +74,13 @@ TEST_CASE_TEMPLATE("hostile names create harmless columns", Target, ZOHOSYNCD_AL
     auto sink = target.sink();
     sink->migrate();
     auto schema = leads();
-    const std::string names[] = {"Leads; drop table x--", "c'; drop schema zoho cascade; --", "a\"b", "xmin", "_synced_at", "select", "Größe"};
+    const std::string names[] = {"Leads; drop table x--",
+                                 "c'; drop schema zoho cascade; --",
+                                 "a\"b",
+                                 "xmin",
+                                 "_synced_at",
+                                 "select",
+                                 "Größe"};
     for (const auto& name : names) {
         schema.columns.push_back(schema.columns[1]);
         schema.columns.back().api_name = name;
@@ -80,14 +91,21 @@ TEST_CASE_TEMPLATE("hostile names create harmless columns", Target, ZOHOSYNCD_AL
     Batch batch(schema.columns.size());
     add_lead(batch, 1, 1, "Ada", {{}, {}, {}, {}, {}, "1", "2", "3", "4", "5", "6", "7"});
 
-    CHECK(text_of(sink->write(stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream))) == "1/0/0/0");
-    CHECK(text_of(sink->write(stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream))) == "0/0/1/0");
+    CHECK(text_of(sink->write(
+              stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream))) ==
+          "1/0/0/0");
+    CHECK(text_of(sink->write(
+              stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream))) ==
+          "0/0/1/0");
 }
 
-TEST_CASE_TEMPLATE("a table made by hand is adopted with its names", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("a table made by hand is adopted with its names",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Target target;
-    target.run(std::string(Target::is_postgres ? "CREATE SCHEMA zoho_crm;" : "") + "CREATE TABLE " + Target::table("leads") +
-               " (\"ID\" bigint, \"Last_Name\" text, modified_time " + (Target::is_postgres ? "timestamptz" : "text") + ", own text); INSERT INTO " +
+    target.run(std::string(Target::is_postgres ? "CREATE SCHEMA zoho_crm;" : "") + "CREATE TABLE " +
+               Target::table("leads") + " (\"ID\" bigint, \"Last_Name\" text, modified_time " +
+               (Target::is_postgres ? "timestamptz" : "text") + ", own text); INSERT INTO " +
                Target::table("leads") + " VALUES (7, 'Old', '2026-11-23T10:00:05Z', 'mine')");
     auto sink = target.sink();
     sink->migrate();
@@ -101,14 +119,20 @@ TEST_CASE_TEMPLATE("a table made by hand is adopted with its names", Target, ZOH
     CHECK_FALSE(stream.state.consistent_as_of.has_value());
 
     const auto page = leads_of({{7, 6, "New"}, {8, 6, "Fresh"}});
-    CHECK(text_of(sink->write(stream.state.key, stream.schema, {&page, nullptr}, checkpoint_of(stream))) == "1/1/0/0");
-    CHECK(target.value("SELECT own FROM " + Target::table("leads") + " WHERE \"Last_Name\" = 'New'") == "mine");
+    CHECK(text_of(sink->write(
+              stream.state.key, stream.schema, {&page, nullptr}, checkpoint_of(stream))) ==
+          "1/1/0/0");
+    CHECK(target.value("SELECT own FROM " + Target::table("leads") +
+                       " WHERE \"Last_Name\" = 'New'") == "mine");
 }
 
-TEST_CASE_TEMPLATE("a table that holds an id twice blocks the stream and names the cure", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("a table that holds an id twice blocks the stream and names the cure",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Target target;
-    target.run(std::string(Target::is_postgres ? "CREATE SCHEMA zoho_crm;" : "") + "CREATE TABLE " + Target::table("leads") +
-               " (id bigint, last_name text); INSERT INTO " + Target::table("leads") + " VALUES (7, 'a'), (7, 'b')");
+    target.run(std::string(Target::is_postgres ? "CREATE SCHEMA zoho_crm;" : "") + "CREATE TABLE " +
+               Target::table("leads") + " (id bigint, last_name text); INSERT INTO " +
+               Target::table("leads") + " VALUES (7, 'a'), (7, 'b')");
     auto sink = target.sink();
     sink->migrate();
     std::string message;
@@ -125,18 +149,22 @@ TEST_CASE_TEMPLATE("a table that holds an id twice blocks the stream and names t
     REQUIRE(begin != std::string::npos);
     target.run(message.substr(begin));
 
-    CHECK(sink->prepare(key_of(leads()), leads(), ColumnCasing::snake).state.status == StreamStatus::never);
+    CHECK(sink->prepare(key_of(leads()), leads(), ColumnCasing::snake).state.status ==
+          StreamStatus::never);
     CHECK(target.value("SELECT count(*) FROM " + Target::table("leads")) == "1");
 }
 
-TEST_CASE_TEMPLATE("a column that Zoho can not fill blocks the stream", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("a column that Zoho can not fill blocks the stream",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Target target;
-    target.run(std::string(Target::is_postgres ? "CREATE SCHEMA zoho_crm;" : "") + "CREATE TABLE " + Target::table("leads") +
-               " (id bigint PRIMARY KEY, must text NOT NULL)");
+    target.run(std::string(Target::is_postgres ? "CREATE SCHEMA zoho_crm;" : "") + "CREATE TABLE " +
+               Target::table("leads") + " (id bigint PRIMARY KEY, must text NOT NULL)");
     auto sink = target.sink();
     sink->migrate();
 
-    CHECK(kind_thrown_by([&] { sink->prepare(key_of(leads()), leads(), ColumnCasing::snake); }) == "schema_conflict");
+    CHECK(kind_thrown_by([&] { sink->prepare(key_of(leads()), leads(), ColumnCasing::snake); }) ==
+          "schema_conflict");
 }
 
-}  // namespace zohosyncd::tests
+} // namespace zohosyncd::tests

@@ -8,28 +8,38 @@ namespace {
 
 /// One walk of a full refresh that meets `page`.
 template <class Target>
-WriteStats walk(Prepared<Target>& p, const Batch& page, DeletePolicy policy = DeletePolicy::soft, Checkpoint* with = nullptr) {
+WriteStats walk(Prepared<Target>& p,
+                const Batch& page,
+                DeletePolicy policy = DeletePolicy::soft,
+                Checkpoint* with = nullptr) {
     auto checkpoint = with == nullptr ? checkpoint_of(p.stream) : *with;
     p.sink->begin_stage(p.key, p.stream.schema);
     p.sink->write_stage(p.key, p.stream.schema, {&page, nullptr}, checkpoint);
     return p.sink->merge_stage(p.key, p.stream.schema, policy, at(500), checkpoint);
 }
 
-}  // namespace
+} // namespace
 
-TEST_CASE_TEMPLATE("a merge writes what differs and leaves the rest alone", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("a merge writes what differs and leaves the rest alone",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     p.write(leads_of({{1, 10, "Same"}, {2, 10, "Old"}, {3, 30, "Newer here"}}));
     const auto stamp = p.stamp_of(1);
 
-    CHECK(text_of(walk(p, leads_of({{1, 10, "Same"}, {2, 20, "New"}, {3, 29, "Stale"}, {4, 10, "Fresh"}}))) == "1/1/2/0");
+    CHECK(
+        text_of(walk(
+            p, leads_of({{1, 10, "Same"}, {2, 20, "New"}, {3, 29, "Stale"}, {4, 10, "Fresh"}}))) ==
+        "1/1/2/0");
     CHECK(p.stamp_of(1) == stamp);
     CHECK(p.name_of(2) == "New");
     CHECK(p.name_of(3) == "Newer here");
     CHECK(p.sink->state(p.key)->rows_upserted == 5);
 }
 
-TEST_CASE_TEMPLATE("rows absent from two walks in a row follow the policy", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("rows absent from two walks in a row follow the policy",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     struct Case {
         const char* name;
         DeletePolicy policy;
@@ -37,6 +47,7 @@ TEST_CASE_TEMPLATE("rows absent from two walks in a row follow the policy", Targ
         const char* live;
         const char* rows;
     };
+
     const Case cases[] = {
         {"soft", DeletePolicy::soft, "1", "2", "3"},
         {"hard", DeletePolicy::hard, "1", "2", "2"},
@@ -48,7 +59,9 @@ TEST_CASE_TEMPLATE("rows absent from two walks in a row follow the policy", Targ
         walk(p, leads_of({{1, 10, "Stays"}, {2, 10, "Comes back"}, {3, 10, "Goes"}}), c.policy);
 
         CHECK(walk(p, leads_of({{1, 10, "Stays"}}), c.policy).deleted == 0);
-        CHECK(std::to_string(walk(p, leads_of({{1, 10, "Stays"}, {2, 10, "Comes back"}}), c.policy).deleted) == c.deleted);
+        CHECK(std::to_string(
+                  walk(p, leads_of({{1, 10, "Stays"}, {2, 10, "Comes back"}}), c.policy).deleted) ==
+              c.deleted);
 
         CHECK(p.count("_deleted_at IS NULL") == c.live);
         CHECK(p.count() == c.rows);
@@ -68,7 +81,9 @@ TEST_CASE_TEMPLATE("a row that the walk meets again is live again", Target, ZOHO
     CHECK(p.count("_deleted_at IS NULL") == "2");
 }
 
-TEST_CASE_TEMPLATE("an empty walk removes nothing and forgets no absence", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("an empty walk removes nothing and forgets no absence",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     p.write(leads_of({{1, 10, "Ada"}, {2, 10, "Grace"}}));
     walk(p, leads_of({{1, 10, "Ada"}}));
@@ -78,7 +93,9 @@ TEST_CASE_TEMPLATE("an empty walk removes nothing and forgets no absence", Targe
     CHECK(walk(p, leads_of({{1, 10, "Ada"}})).deleted == 1);
 }
 
-TEST_CASE_TEMPLATE("rows older than the walk's anchor were never looked for", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("rows older than the walk's anchor were never looked for",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     p.write(leads_of({{1, 10, "Old"}, {2, 100, "New"}}));
     auto checkpoint = checkpoint_of(p.stream);
@@ -90,7 +107,9 @@ TEST_CASE_TEMPLATE("rows older than the walk's anchor were never looked for", Ta
     CHECK(p.count("_deleted_at IS NOT NULL AND id = 2") == "1");
 }
 
-TEST_CASE_TEMPLATE("a walk may go on after a restart, with a column more", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("a walk may go on after a restart, with a column more",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     auto checkpoint = checkpoint_of(p.stream);
     checkpoint.scan = R"({"page": 2})";
@@ -108,9 +127,12 @@ TEST_CASE_TEMPLATE("a walk may go on after a restart, with a column more", Targe
     add_lead(second, 2, 11, "Grace H.", {{}, {}, {}, {}, {}, "New York"});
     p.sink->write_stage(p.key, stream.schema, {&second, nullptr}, checkpoint_of(stream));
 
-    CHECK(text_of(p.sink->merge_stage(p.key, stream.schema, DeletePolicy::soft, at(500), checkpoint_of(stream))) == "2/0/0/0");
-    CHECK(p.target.value("SELECT city FROM " + Target::table("leads") + " WHERE id = 2") == "New York");
+    CHECK(text_of(p.sink->merge_stage(
+              p.key, stream.schema, DeletePolicy::soft, at(500), checkpoint_of(stream))) ==
+          "2/0/0/0");
+    CHECK(p.target.value("SELECT city FROM " + Target::table("leads") + " WHERE id = 2") ==
+          "New York");
     CHECK(p.name_of(1) == "Ada");
 }
 
-}  // namespace zohosyncd::tests
+} // namespace zohosyncd::tests

@@ -9,7 +9,9 @@
 
 namespace zohosyncd::tests {
 
-TEST_CASE_TEMPLATE("several processes may migrate at once, and a second time does nothing", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("several processes may migrate at once, and a second time does nothing",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Target target;
     std::atomic<int> applied{0};
     {
@@ -19,14 +21,16 @@ TEST_CASE_TEMPLATE("several processes may migrate at once, and a second time doe
         }
     }
 
-    CHECK(std::to_string(applied) == target.value("SELECT count(*) FROM " + Target::state("schema_migrations")));
+    CHECK(std::to_string(applied) ==
+          target.value("SELECT count(*) FROM " + Target::state("schema_migrations")));
     CHECK(target.sink()->migrate() == 0);
     CHECK(target.value("SELECT count(*) FROM " + Target::state("status")) == "0");
 }
 
 TEST_CASE_TEMPLATE("a newer state schema than ours is refused", Target, ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
-    p.target.run("INSERT INTO " + Target::state("schema_migrations") + " VALUES (9999, 'from the future', '2030-01-01T00:00:00Z')");
+    p.target.run("INSERT INTO " + Target::state("schema_migrations") +
+                 " VALUES (9999, 'from the future', '2030-01-01T00:00:00Z')");
 
     CHECK(kind_thrown_by([&] { p.sink->migrate(); }) == "sink_refused");
 }
@@ -74,7 +78,9 @@ TEST_CASE_TEMPLATE("the state comes back as it was stored", Target, ZOHOSYNCD_AL
     CHECK(p.target.value("SELECT rows_inserted FROM " + Target::state("sync_runs")) == "1");
 }
 
-TEST_CASE_TEMPLATE("a run that did nothing leaves no row in sync_runs", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("a run that did nothing leaves no row in sync_runs",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     auto checkpoint = checkpoint_of(p.stream);
     checkpoint.finished = RunSummary{1, 1, 0, std::chrono::milliseconds(5)};
@@ -106,7 +112,9 @@ TEST_CASE_TEMPLATE("a failure is recorded without moving a mark", Target, ZOHOSY
     CHECK(p.sink->state(unprepared)->status == StreamStatus::blocked);
 }
 
-TEST_CASE_TEMPLATE("a reset in the middle of a run keeps the run from storing marks", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("a reset in the middle of a run keeps the run from storing marks",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     auto checkpoint = checkpoint_of(p.stream);
     checkpoint.anchor = at(-9);
@@ -139,14 +147,16 @@ TEST_CASE_TEMPLATE("a recreated table is a new stream", Target, ZOHOSYNCD_ALL_TA
 
     CHECK(kind_thrown_by([&] { p.write(leads_of({{1, 1, "Ada"}})); }) != "");
     p.target.run("CREATE TABLE " + Target::table("leads") + " (id bigint PRIMARY KEY)");
-    CHECK(kind_thrown_by([&] { p.sink->write(p.key, p.stream.schema, {}, checkpoint); }) == "sink_refused");
+    CHECK(kind_thrown_by([&] { p.sink->write(p.key, p.stream.schema, {}, checkpoint); }) ==
+          "sink_refused");
 
     const auto again = p.sink->prepare(p.key, leads(), ColumnCasing::snake);
     CHECK_FALSE(again.created_table);
     CHECK_FALSE(again.state.high_water_mark.has_value());
     CHECK_FALSE(again.state.consistent_as_of.has_value());
     CHECK(again.state.generation > p.stream.state.generation);
-    CHECK(p.sink->prepare(p.key, leads(), ColumnCasing::snake).state.generation == again.state.generation);
+    CHECK(p.sink->prepare(p.key, leads(), ColumnCasing::snake).state.generation ==
+          again.state.generation);
 }
 
 TEST_CASE_TEMPLATE("who lost the lease can not write any more", Target, ZOHOSYNCD_ALL_TARGETS) {
@@ -163,7 +173,8 @@ TEST_CASE_TEMPLATE("who lost the lease can not write any more", Target, ZOHOSYNC
     CHECK(other->try_acquire_lease("OTHER", "host-b pid 2").acquired);
 
     // A heart that stopped beating, in a process that hangs.
-    p.target.run("UPDATE " + Target::state("lease") + " SET beat_at = " + (Target::is_postgres ? "now() - interval '9 s'" : "beat_at - 9"));
+    p.target.run("UPDATE " + Target::state("lease") + " SET beat_at = " +
+                 (Target::is_postgres ? "now() - interval '9 s'" : "beat_at - 9"));
     const auto taken = other->try_acquire_lease("ZOHO_CRM", "host-b pid 2");
     REQUIRE(taken.acquired);
     CHECK(taken.epoch > mine.epoch);
@@ -208,4 +219,4 @@ TEST_CASE_TEMPLATE("credits add up", Target, ZOHOSYNCD_ALL_TARGETS) {
     CHECK(p.sink->spend_credits("ZOHO_CRM", 0) == 7);
 }
 
-}  // namespace zohosyncd::tests
+} // namespace zohosyncd::tests

@@ -47,24 +47,33 @@ TEST_CASE_TEMPLATE("a huge text goes through", Target, ZOHOSYNCD_ALL_TARGETS) {
     add_lead(batch, 1, 1, huge);
 
     CHECK(text_of(p.write(batch)) == "1/0/0/0");
-    CHECK(p.target.value("SELECT length(last_name) FROM " + Target::table("leads")) == std::to_string(huge.size()));
+    CHECK(p.target.value("SELECT length(last_name) FROM " + Target::table("leads")) ==
+          std::to_string(huge.size()));
     CHECK(text_of(p.write(batch)) == "0/0/1/0");
 }
 
 TEST_CASE_TEMPLATE("each type keeps its value", Target, ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     Batch batch(leads().columns.size());
-    add_lead(batch, 4'150'868'000'000'624'001, 3600, "Ada", {"1234.5", "true", R"({"id": "7", "name": "O\"x"})", "9223372036854775807", "2026-02-28"});
+    add_lead(
+        batch,
+        4'150'868'000'000'624'001,
+        3600,
+        "Ada",
+        {"1234.5", "true", R"({"id": "7", "name": "O\"x"})", "9223372036854775807", "2026-02-28"});
 
     p.write(batch);
 
-    const auto value = [&](const std::string& column) { return p.target.value("SELECT " + column + " FROM " + Target::table("leads")); };
+    const auto value = [&](const std::string& column) {
+        return p.target.value("SELECT " + column + " FROM " + Target::table("leads"));
+    };
     CHECK(value("id") == "4150868000000624001");
     CHECK(value("amount") == "1234.5");
     CHECK(value("seats") == "9223372036854775807");
     CHECK(value("born") == "2026-02-28");
     CHECK(value("active") == (Target::is_postgres ? "t" : "1"));
-    CHECK(value("modified_time") == (Target::is_postgres ? "2026-11-23 11:00:00+00" : "2026-11-23T11:00:00Z"));
+    CHECK(value("modified_time") ==
+          (Target::is_postgres ? "2026-11-23 11:00:00+00" : "2026-11-23T11:00:00Z"));
     CHECK(value("owner ->> 'name'") == "O\"x");
 }
 
@@ -98,13 +107,17 @@ TEST_CASE("SQLite stores what a double holds as a number and the rest as text") 
 
     p.write(batch);
 
-    const auto type_of = [&](int id) { return p.target.value("SELECT typeof(amount) FROM leads WHERE id = " + std::to_string(id)); };
+    const auto type_of = [&](int id) {
+        return p.target.value("SELECT typeof(amount) FROM leads WHERE id = " + std::to_string(id));
+    };
     CHECK(type_of(1) == "real");
     CHECK(type_of(2) == "text");
     CHECK(type_of(3) == "integer");
 }
 
-TEST_CASE_TEMPLATE("what the decoder set aside is kept until the record is written whole", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("what the decoder set aside is kept until the record is written whole",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     auto page = leads_of({{1, 10, "Ada"}});
     page.quarantined().push_back({1, "Seats: not an integer", "\"many\""});
@@ -113,9 +126,12 @@ TEST_CASE_TEMPLATE("what the decoder set aside is kept until the record is writt
     p.write(page);
     p.write(page);
 
-    const auto quarantined = [&] { return p.target.value("SELECT count(*) FROM " + Target::state("quarantine")); };
+    const auto quarantined = [&] {
+        return p.target.value("SELECT count(*) FROM " + Target::state("quarantine"));
+    };
     CHECK(quarantined() == "2");
-    CHECK(p.target.value("SELECT body FROM " + Target::state("quarantine") + " WHERE id = 1") == "\"many\"");
+    CHECK(p.target.value("SELECT body FROM " + Target::state("quarantine") + " WHERE id = 1") ==
+          "\"many\"");
 
     p.write(leads_of({{1, 11, "Ada"}}));
     CHECK(quarantined() == "1");
@@ -125,19 +141,32 @@ TEST_CASE("PostgreSQL: a value that does not fit becomes NULL and is set aside")
     Prepared<PostgresTarget> p;
     Batch batch(leads().columns.size());
     for (int id = 1; id <= 50; ++id) {
-        add_lead(batch, id, 1, "Lead " + std::to_string(id), {"1.5", "true", "{}", id == 17 ? "99999999999999999999" : "7", id == 17 ? "2026-02-31" : "2026-02-28"});
+        add_lead(batch,
+                 id,
+                 1,
+                 "Lead " + std::to_string(id),
+                 {"1.5",
+                  "true",
+                  "{}",
+                  id == 17 ? "99999999999999999999" : "7",
+                  id == 17 ? "2026-02-31" : "2026-02-28"});
     }
 
     CHECK(text_of(p.write(batch)) == "50/0/0/0");
     CHECK(p.count("seats IS NULL AND born IS NULL AND amount = 1.5") == "1");
-    CHECK(p.target.value("SELECT string_agg(reason || '=' || body, '; ' ORDER BY reason) FROM zohosync.quarantine WHERE id = 17") ==
-          "Born: 22008 datetime_field_overflow=2026-02-31; Seats: 22003 numeric_value_out_of_range=99999999999999999999");
+    CHECK(p.target.value("SELECT string_agg(reason || '=' || body, '; ' ORDER BY reason) FROM "
+                         "zohosync.quarantine WHERE id = 17") ==
+          "Born: 22008 datetime_field_overflow=2026-02-31; Seats: 22003 "
+          "numeric_value_out_of_range=99999999999999999999");
     CHECK(text_of(p.write(batch)) == "0/0/50/0");
 }
 
-TEST_CASE_TEMPLATE("a row that a constraint refuses is set aside and its page goes on", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("a row that a constraint refuses is set aside and its page goes on",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Target target;
-    target.run(std::string(Target::is_postgres ? "CREATE SCHEMA zoho_crm;" : "") + "CREATE TABLE " + Target::table("leads") +
+    target.run(std::string(Target::is_postgres ? "CREATE SCHEMA zoho_crm;" : "") + "CREATE TABLE " +
+               Target::table("leads") +
                " (id bigint PRIMARY KEY, Last_Name text CHECK (Last_Name <> 'bad'))");
     auto sink = target.sink();
     sink->migrate();
@@ -147,13 +176,19 @@ TEST_CASE_TEMPLATE("a row that a constraint refuses is set aside and its page go
         add_lead(batch, id, 1, id == 5 ? "bad" : "good");
     }
 
-    CHECK(text_of(sink->write(stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream))) == "8/0/0/0");
-    CHECK(target.value("SELECT id FROM " + Target::state("quarantine") + " WHERE reason LIKE 'record: %' AND body LIKE '%\"Last_Name\":\"bad\"%'") == "5");
+    CHECK(text_of(sink->write(
+              stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream))) ==
+          "8/0/0/0");
+    CHECK(target.value("SELECT id FROM " + Target::state("quarantine") +
+                       " WHERE reason LIKE 'record: %' AND body LIKE '%\"Last_Name\":\"bad\"%'") ==
+          "5");
 }
 
-TEST_CASE("PostgreSQL: a table that refuses nearly everything is a conflict, not a full quarantine") {
+TEST_CASE(
+    "PostgreSQL: a table that refuses nearly everything is a conflict, not a full quarantine") {
     PostgresTarget target;
-    target.run("CREATE SCHEMA zoho_crm; CREATE TABLE zoho_crm.leads (id bigint PRIMARY KEY, last_name varchar(3))");
+    target.run("CREATE SCHEMA zoho_crm; CREATE TABLE zoho_crm.leads (id bigint PRIMARY KEY, "
+               "last_name varchar(3))");
     auto sink = target.sink();
     sink->migrate();
     const auto stream = sink->prepare(key_of(leads()), leads(), ColumnCasing::snake);
@@ -162,8 +197,11 @@ TEST_CASE("PostgreSQL: a table that refuses nearly everything is a conflict, not
         add_lead(batch, id, 1, "too long");
     }
 
-    CHECK(kind_thrown_by([&] { sink->write(stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream)); }) == "schema_conflict");
+    CHECK(kind_thrown_by([&] {
+              sink->write(
+                  stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream));
+          }) == "schema_conflict");
     CHECK(target.value("SELECT count(*) FROM zoho_crm.leads") == "0");
 }
 
-}  // namespace zohosyncd::tests
+} // namespace zohosyncd::tests

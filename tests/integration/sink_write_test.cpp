@@ -5,7 +5,9 @@
 
 namespace zohosyncd::tests {
 
-TEST_CASE_TEMPLATE("writing a page twice changes nothing the second time", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("writing a page twice changes nothing the second time",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     const auto page = leads_of({{1, 10, "Ada"}, {2, 20, "Grace"}});
 
@@ -27,6 +29,7 @@ TEST_CASE_TEMPLATE("versions decide which content wins", Target, ZOHOSYNCD_ALL_T
         bool authoritative;
         const char* want;
     };
+
     const Case cases[] = {
         {"an older version yields", 9, false, "0/0/1/0 Old"},
         {"at equal versions the later read wins", 10, false, "0/1/0/0 New"},
@@ -45,25 +48,33 @@ TEST_CASE_TEMPLATE("versions decide which content wins", Target, ZOHOSYNCD_ALL_T
     }
 }
 
-TEST_CASE_TEMPLATE("of the same id twice in a page the greatest version is written", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("of the same id twice in a page the greatest version is written",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
 
-    CHECK(text_of(p.write(leads_of({{1, 12, "Newest"}, {1, 10, "Older"}, {1, 12, "Read last"}}))) == "1/0/0/0");
+    CHECK(text_of(p.write(leads_of({{1, 12, "Newest"}, {1, 10, "Older"}, {1, 12, "Read last"}}))) ==
+          "1/0/0/0");
     CHECK(p.name_of(1) == "Read last");
 }
 
-TEST_CASE_TEMPLATE("listed and authoritative rows are written together", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("listed and authoritative rows are written together",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     const auto listed = leads_of({{1, 10, "Listed"}, {2, 10, "Two"}});
     const auto authoritative = leads_of({{1, 9, "Whole"}});
 
-    const auto stats = p.sink->write(p.key, p.stream.schema, {&listed, &authoritative}, checkpoint_of(p.stream));
+    const auto stats =
+        p.sink->write(p.key, p.stream.schema, {&listed, &authoritative}, checkpoint_of(p.stream));
 
     CHECK(text_of(stats) == "2/1/0/0");
     CHECK(p.name_of(1) == "Whole");
 }
 
-TEST_CASE_TEMPLATE("a deleted row that is read again is live again", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("a deleted row that is read again is live again",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     p.write(leads_of({{1, 10, "Ada"}, {2, 10, "Grace"}}));
 
@@ -82,7 +93,9 @@ TEST_CASE_TEMPLATE("a deleted row that is read again is live again", Target, ZOH
     CHECK(p.count("_deleted_at IS NOT NULL") == "0");
 }
 
-TEST_CASE_TEMPLATE("a deletion whose time was corrected takes the new time", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("a deletion whose time was corrected takes the new time",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     p.write(leads_of({{1, 10, "Ada"}}));
     p.remove({{1, at(60)}});
@@ -91,7 +104,9 @@ TEST_CASE_TEMPLATE("a deletion whose time was corrected takes the new time", Tar
     CHECK(p.sink->soft_deleted(p.stream.schema, at(0), 10)[0].deleted_time == at(70));
 }
 
-TEST_CASE_TEMPLATE("the delete policy decides what a deletion does", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("the delete policy decides what a deletion does",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     p.write(leads_of({{1, 10, "Ada"}, {2, 10, "Grace"}}));
 
@@ -101,7 +116,9 @@ TEST_CASE_TEMPLATE("the delete policy decides what a deletion does", Target, ZOH
     CHECK(p.count() == "1");
 }
 
-TEST_CASE_TEMPLATE("columns that change by themselves do not make a row changed", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("columns that change by themselves do not make a row changed",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Target target;
     auto sink = target.sink();
     sink->migrate();
@@ -111,7 +128,8 @@ TEST_CASE_TEMPLATE("columns that change by themselves do not make a row changed"
     const auto write = [&](const char* name, const char* seats) {
         Batch batch(schema.columns.size());
         add_lead(batch, 1, 10, name, {std::nullopt, std::nullopt, std::nullopt, seats});
-        return text_of(sink->write(stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream)));
+        return text_of(
+            sink->write(stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream)));
     };
     write("Ada", "1");
 
@@ -120,7 +138,9 @@ TEST_CASE_TEMPLATE("columns that change by themselves do not make a row changed"
     CHECK(target.value("SELECT seats FROM " + Target::table("leads")) == "3");
 }
 
-TEST_CASE_TEMPLATE("an empty batch writes no row and stores the checkpoint", Target, ZOHOSYNCD_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("an empty batch writes no row and stores the checkpoint",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
     Prepared<Target> p;
     auto checkpoint = checkpoint_of(p.stream);
     checkpoint.high_water_mark = at(5);
@@ -129,4 +149,4 @@ TEST_CASE_TEMPLATE("an empty batch writes no row and stores the checkpoint", Tar
     CHECK(p.sink->state(p.key)->high_water_mark == at(5));
 }
 
-}  // namespace zohosyncd::tests
+} // namespace zohosyncd::tests

@@ -10,14 +10,16 @@ namespace zohosyncd::tests {
 
 TEST_CASE("SQLite: files that can not be used are refused by name") {
     const SqliteTarget target;
-    std::ofstream(target.path()) << "this is certainly not a database, and it is long enough to be looked at";
+    std::ofstream(target.path())
+        << "this is certainly not a database, and it is long enough to be looked at";
     const auto message_for = [](const std::string& path) {
         SqliteOptions options;
         options.path = path;
         try {
             make_sqlite_sink(options)->migrate();
         } catch (const SyncError& error) {
-            return std::string(to_string(error.kind())) + (std::string(error.what()).find(path) == std::string::npos ? "" : " with path");
+            return std::string(to_string(error.kind())) +
+                   (std::string(error.what()).find(path) == std::string::npos ? "" : " with path");
         }
         return std::string();
     };
@@ -36,10 +38,13 @@ TEST_CASE("SQLite: a file that another process keeps locked is a conflict, and w
     const auto page = leads_of({{1, 1, "Ada"}});
     {
         const auto blocker = p.target.hold("BEGIN IMMEDIATE");
-        CHECK(kind_thrown_by([&] { hasty->write(p.key, stream.schema, {&page, nullptr}, checkpoint_of(stream)); }) == "sink_conflict");
+        CHECK(kind_thrown_by([&] {
+                  hasty->write(p.key, stream.schema, {&page, nullptr}, checkpoint_of(stream));
+              }) == "sink_conflict");
     }
 
-    CHECK(text_of(hasty->write(p.key, stream.schema, {&page, nullptr}, checkpoint_of(stream))) == "1/0/0/0");
+    CHECK(text_of(hasty->write(p.key, stream.schema, {&page, nullptr}, checkpoint_of(stream))) ==
+          "1/0/0/0");
 }
 
 TEST_CASE("SQLite: the schema's prefix is respected") {
@@ -60,4 +65,4 @@ TEST_CASE("SQLite: the file keeps its write-ahead log") {
     CHECK(p.target.value("PRAGMA journal_mode") == "wal");
 }
 
-}  // namespace zohosyncd::tests
+} // namespace zohosyncd::tests

@@ -44,10 +44,12 @@ std::string sqlite(const std::string& path, const std::string& sql) {
     sqlite3_busy_timeout(raw, 5000);
     std::string answer;
     bool first = true;
+
     struct Answer {
         std::string& text;
         bool& first;
     } out{answer, first};
+
     char* message = nullptr;
     const auto keep = [](void* context, int columns, char** values, char**) {
         auto& into = *static_cast<Answer*>(context);
@@ -65,17 +67,19 @@ std::string sqlite(const std::string& path, const std::string& sql) {
     return answer;
 }
 
-}  // namespace
+} // namespace
 
 PostgresTarget::PostgresTarget() {
     static int count = 0;
     name_ = "zohosyncd_test_" + std::to_string(getpid()) + "_" + std::to_string(++count);
-    execute(with_database(server_conninfo(), "postgres"), "CREATE DATABASE " + name_ + " TEMPLATE template0 ENCODING 'UTF8'");
+    execute(with_database(server_conninfo(), "postgres"),
+            "CREATE DATABASE " + name_ + " TEMPLATE template0 ENCODING 'UTF8'");
     conninfo_ = with_database(server_conninfo(), name_);
 }
 
 PostgresTarget::~PostgresTarget() {
-    execute(with_database(server_conninfo(), "postgres"), "DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
+    execute(with_database(server_conninfo(), "postgres"),
+            "DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
 }
 
 std::unique_ptr<Sink> PostgresTarget::sink() const {
@@ -95,7 +99,9 @@ std::string PostgresTarget::value(const std::string& sql) const {
     return rows[0][0].is_null() ? "NULL" : rows[0][0].c_str();
 }
 
-void PostgresTarget::run(const std::string& sql) const { execute(conninfo_, sql); }
+void PostgresTarget::run(const std::string& sql) const {
+    execute(conninfo_, sql);
+}
 
 std::shared_ptr<void> PostgresTarget::hold(const std::string& sql) const {
     struct Held {
@@ -104,6 +110,7 @@ std::shared_ptr<void> PostgresTarget::hold(const std::string& sql) const {
         pqxx::connection connection;
         pqxx::nontransaction tx;
     };
+
     auto held = std::make_shared<Held>(conninfo_);
     held->tx.exec(sql);
     return held;
@@ -117,7 +124,9 @@ SqliteTarget::SqliteTarget() {
     directory_ = pattern;
 }
 
-SqliteTarget::~SqliteTarget() { std::filesystem::remove_all(directory_); }
+SqliteTarget::~SqliteTarget() {
+    std::filesystem::remove_all(directory_);
+}
 
 std::unique_ptr<Sink> SqliteTarget::sink() const {
     SqliteOptions options;
@@ -125,18 +134,23 @@ std::unique_ptr<Sink> SqliteTarget::sink() const {
     return make_sqlite_sink(options);
 }
 
-std::string SqliteTarget::value(const std::string& sql) const { return sqlite(path(), sql); }
+std::string SqliteTarget::value(const std::string& sql) const {
+    return sqlite(path(), sql);
+}
 
 std::shared_ptr<void> SqliteTarget::hold(const std::string& sql) const {
     sqlite3* raw = nullptr;
     sqlite3_open(path().c_str(), &raw);
-    std::shared_ptr<void> held(raw, [](void* database) { sqlite3_close_v2(static_cast<sqlite3*>(database)); });
+    std::shared_ptr<void> held(
+        raw, [](void* database) { sqlite3_close_v2(static_cast<sqlite3*>(database)); });
     if (sqlite3_exec(raw, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
         throw std::runtime_error(sqlite3_errmsg(raw));
     }
     return held;
 }
 
-void SqliteTarget::run(const std::string& sql) const { sqlite(path(), sql); }
+void SqliteTarget::run(const std::string& sql) const {
+    sqlite(path(), sql);
+}
 
-}  // namespace zohosyncd::tests
+} // namespace zohosyncd::tests

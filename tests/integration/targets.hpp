@@ -21,10 +21,13 @@ public:
     void run(const std::string& sql) const;
     /// Runs `sql` in a session that stays open as long as what is returned.
     [[nodiscard]] std::shared_ptr<void> hold(const std::string& sql) const;
+
     [[nodiscard]] const std::string& conninfo() const { return conninfo_; }
 
     static std::string table(const std::string& name) { return "zoho_crm." + name; }
+
     static std::string state(const std::string& name) { return "zohosync." + name; }
+
     static constexpr bool is_postgres = true;
 
 private:
@@ -44,16 +47,19 @@ public:
     [[nodiscard]] std::string value(const std::string& sql) const;
     void run(const std::string& sql) const;
     [[nodiscard]] std::shared_ptr<void> hold(const std::string& sql) const;
+
     [[nodiscard]] std::string path() const { return directory_ + "/target.db"; }
 
     static std::string table(const std::string& name) { return name; }
+
     static std::string state(const std::string& name) { return "zohosync_" + name; }
+
     static constexpr bool is_postgres = false;
 
 private:
     std::string directory_;
 };
 
-}  // namespace zohosyncd::tests
+} // namespace zohosyncd::tests
 
 #define ZOHOSYNCD_ALL_TARGETS zohosyncd::tests::PostgresTarget, zohosyncd::tests::SqliteTarget
