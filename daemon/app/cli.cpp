@@ -130,6 +130,12 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
+        for (const auto* later : {"check", "plan", "verify"}) {
+            if (argc > 1 && std::string_view(argv[1]) == later) {
+                std::cerr << "zohosyncd: `" << later << "` is not part of this version\n";
+                return {std::nullopt, static_cast<int>(ExitCode::bad_usage)};
+            }
+        }
         // CLI11 has exit codes of its own; ours are in the contract.
         const bool is_help = app.exit(error, std::cout, std::cerr) == 0;
         return {std::nullopt, is_help ? 0 : static_cast<int>(ExitCode::bad_usage)};

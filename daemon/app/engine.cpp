@@ -3,7 +3,6 @@
 #include "daemon/app/stream_run.hpp"
 #include "daemon/core/credit_plan.hpp"
 #include "daemon/core/errors.hpp"
-#include "daemon/core/time.hpp"
 #include "daemon/runtime/log.hpp"
 
 #include <algorithm>
@@ -83,6 +82,7 @@ Engine::Engine(EngineParts parts, FetcherParts fetcher_parts, EngineMode mode)
 
 double Engine::stretch() const {
     std::vector<StreamCost> costs;
+    costs.reserve(parts_.config.streams.size());
     const auto now = std::chrono::floor<std::chrono::seconds>(parts_.clock.wall_now());
     for (const auto& stream : parts_.config.streams) {
         if (stream.schedule.is_manual()) {
@@ -299,7 +299,7 @@ void Engine::retry_later(Slot& slot, const RunResult& result, Reaction reaction)
     slot.due = parts_.clock.now() + wait;
 }
 
-Clock::TimePoint Engine::after_success(const Slot& slot) {
+Clock::TimePoint Engine::after_success(const Slot& slot) const {
     const auto& schedule = slot.config->schedule;
     if (const auto interval = schedule.interval()) {
         return parts_.clock.now() + std::chrono::duration_cast<Clock::Duration>(

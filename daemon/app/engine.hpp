@@ -85,7 +85,7 @@ private:
     void retry_later(Slot& slot, const RunResult& result, Reaction reaction);
     void end_with(std::exception_ptr error);
     [[nodiscard]] std::optional<Clock::TimePoint> next_due() const;
-    [[nodiscard]] Clock::TimePoint after_success(const Slot& slot);
+    [[nodiscard]] Clock::TimePoint after_success(const Slot& slot) const;
     [[nodiscard]] bool is_all_done() const;
     [[nodiscard]] double stretch() const;
 

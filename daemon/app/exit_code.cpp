@@ -22,6 +22,7 @@ ExitCode exit_code_for(ErrorKind kind) {
         return ExitCode::wrong_org;
     case ErrorKind::internal:
         return ExitCode::internal;
+    case ErrorKind::unreachable:
     case ErrorKind::network:
     case ErrorKind::server_error:
     case ErrorKind::bad_response:

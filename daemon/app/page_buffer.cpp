@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 // times: here, in the statement's parameters and in libpq's buffer.
 constexpr std::size_t most_rows = 1000;
 constexpr std::size_t most_bytes = std::size_t{768} * 1024;
-// At five requests a second a page is older than this when the next one comes.
+// Five requests go out in a burst and then wait for the second to pass: about one commit a second.
 constexpr auto longest_wait = 250ms;
 
 } // namespace

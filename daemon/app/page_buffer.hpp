@@ -9,8 +9,8 @@
 
 namespace zohosyncd {
 
-/// Pages that were read and wait for their commit. Small pages that come quickly share a commit; at
-/// Zoho's pace every page has its own.
+/// Pages that were read and wait for their commit. Pages that come quickly share one; no page waits
+/// for its commit longer than the next page takes.
 class PageBuffer {
 public:
     PageBuffer(std::size_t columns, Clock& clock)

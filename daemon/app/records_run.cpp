@@ -291,7 +291,7 @@ void RecordsRun::revive_vanished(const std::vector<Deletion>& held,
     if (buffer_->is_empty()) {
         return;
     }
-    Checkpoint checkpoint = recorder_.checkpoint_from(prepared_.state);
+    const Checkpoint checkpoint = recorder_.checkpoint_from(prepared_.state);
     recorder_.count_written(
         context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
     buffer_->clear();

@@ -17,6 +17,7 @@ constexpr Backoff::Policy start_backoff{500ms, 15s};
 
 bool may_pass_by_itself(ErrorKind kind) {
     switch (kind) {
+    case ErrorKind::unreachable:
     case ErrorKind::network:
     case ErrorKind::server_error:
     case ErrorKind::bad_response:

@@ -4,6 +4,8 @@ namespace zohosyncd {
 
 const char* to_string(ErrorKind kind) {
     switch (kind) {
+    case ErrorKind::unreachable:
+        return "unreachable";
     case ErrorKind::network:
         return "network";
     case ErrorKind::server_error:
@@ -60,7 +62,7 @@ const char* to_string(ErrorKind kind) {
 
 Reaction reaction_to(ErrorKind kind) {
     switch (kind) {
-    case ErrorKind::network:
+    case ErrorKind::unreachable:
     case ErrorKind::rate_limited:
     case ErrorKind::credits_exhausted:
     case ErrorKind::unauthorized:
@@ -68,6 +70,7 @@ Reaction reaction_to(ErrorKind kind) {
     case ErrorKind::token_throttled:
     case ErrorKind::wrong_data_center:
         return Reaction::pause_organisation;
+    case ErrorKind::network:
     case ErrorKind::server_error:
     case ErrorKind::bad_response:
     case ErrorKind::token_expired_page:

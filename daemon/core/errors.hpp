@@ -8,7 +8,8 @@ namespace zohosyncd {
 
 /// What went wrong, as far as the reaction to it differs.
 enum class ErrorKind {
-    network,      ///< No answer from Zoho: refused, reset, timed out, cut short.
+    unreachable,  ///< No connection to Zoho could be made: nothing was sent.
+    network,      ///< No answer from Zoho: reset, timed out, cut short.
     server_error, ///< 5xx from Zoho or its edge.
     bad_response, ///< An answer that is not what the API promises: HTML, missing keys, too big.
     rate_limited, ///< 429, or Zoho says that there were too many calls.

@@ -173,7 +173,11 @@ private:
                                 " bytes and was dropped");
         }
         const std::string detail = error_[0] != '\0' ? error_ : curl_easy_strerror(result);
-        throw SyncError(ErrorKind::network, "request to " + host + " failed: " + detail);
+        const bool is_unsent = result == CURLE_COULDNT_RESOLVE_HOST ||
+                               result == CURLE_COULDNT_RESOLVE_PROXY ||
+                               result == CURLE_COULDNT_CONNECT;
+        throw SyncError(is_unsent ? ErrorKind::unreachable : ErrorKind::network,
+                        "request to " + host + " failed: " + detail);
     }
 
     HttpLimits limits_;

@@ -2,6 +2,7 @@
 
 #include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
+#include "daemon/runtime/log.hpp"
 #include "daemon/zoho/api_errors.hpp"
 
 #include <algorithm>
@@ -97,12 +98,27 @@ ApiReply ApiClient::get(const ApiRequest& request, const std::stop_token& stop) 
     ApiReply reply{response_.status, parse_http_date(response_.header("date")), &response_.body};
     const auto wall = std::chrono::floor<std::chrono::seconds>(clock_.wall_now());
     if (reply.date && std::chrono::abs(*reply.date - wall) > settings_.date_tolerance) {
+        warn_of_skew(*reply.date - wall);
         reply.date.reset();
     }
     if (reply.has_body()) {
         require_json();
     }
     return reply;
+}
+
+void ApiClient::warn_of_skew(std::chrono::seconds skew) {
+    if (has_warned_of_skew_) {
+        return;
+    }
+    has_warned_of_skew_ = true;
+    log::event(
+        log::Level::warn,
+        "clock_skew",
+        {log::kv("seconds", skew.count()),
+         log::kv("hint",
+                 "Zoho's Date is too far from this machine's clock to be believed: marks fall "
+                 "back on Modified_Time; check NTP")});
 }
 
 /// A login page or a proxy's notice also comes with 200.

@@ -52,6 +52,7 @@ public:
 
 private:
     void send(const ApiRequest& request, const std::string& token, const std::stop_token& stop);
+    void warn_of_skew(std::chrono::seconds skew);
     void require_json() const;
     [[noreturn]] void fail(const ApiRequest& request) const;
 
@@ -62,6 +63,7 @@ private:
     std::unique_ptr<HttpTransport> transport_;
     HttpResponse response_;
     std::uint64_t requests_sent_ = 0;
+    bool has_warned_of_skew_ = false;
 };
 
 /// Percent-encodes what is not allowed in a query value. Commas stay: Zoho's lists read better in

@@ -3,29 +3,30 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/core/identifiers.hpp"
 
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <sstream>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace zohosyncd {
 namespace {
 
 using namespace std::chrono_literals;
 
-// Half of what Zoho allows, so that a second program with the same client still gets one (contract §9).
+// Half of what Zoho allows, so that a second program with the same client still gets one (contract
+// §9).
 constexpr std::size_t max_token_requests = 5;
 constexpr std::chrono::minutes token_window{10};
 // Renewed this long before the end, or after nine tenths of a short life.
 constexpr std::chrono::seconds renew_before = 5min;
-// What a life outside these bounds is taken for: some servers have mixed up seconds and milliseconds.
+// What a life outside these bounds is taken for: some servers have mixed up seconds and
+// milliseconds.
 constexpr std::chrono::seconds shortest_life = 60s;
 constexpr std::chrono::seconds longest_life = 24h;
 constexpr std::chrono::seconds assumed_life = 10min;
@@ -88,8 +89,8 @@ bool is_loopback(const std::string& url) {
     }
     const auto host = rest.substr(0, rest.find_first_of(":/"));
     // Only digits and dots: 127.example.com is somebody else's name.
-    return host == "localhost" ||
-           (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos);
+    return host == "localhost" || (host.starts_with("127.") &&
+                                   host.find_first_not_of("0123456789.") == std::string_view::npos);
 }
 
 constexpr std::array<std::pair<const char*, const char*>, 10> data_centers{{
@@ -124,8 +125,9 @@ std::string advice_for(const std::string& api_domain) {
     }
     std::string advice = "check client_id, client_secret and soid";
     if (error == "invalid_client") {
-        advice = "the client_id is unknown there: check it, and that accounts_url is the data centre of "
-                 "the Self Client";
+        advice =
+            "the client_id is unknown there: check it, and that accounts_url is the data centre of "
+            "the Self Client";
     } else if (error == "invalid_client_secret") {
         advice = "check client_secret";
     } else if (error == "invalid_code") {
@@ -140,7 +142,7 @@ std::string advice_for(const std::string& api_domain) {
         .with_zoho_code(error);
 }
 
-}  // namespace
+} // namespace
 
 TokenProvider::TokenProvider(const ZohoSettings& settings, RequestGate& gate, Clock& clock)
     : settings_(settings), gate_(gate), clock_(clock) {}
@@ -152,7 +154,8 @@ bool TokenProvider::is_usable() const {
     return !token_.empty() && now < obtained_ + life_ - margin && now >= obtained_ - 1min;
 }
 
-TokenProvider::Turn::Turn(TokenProvider& provider, const std::stop_token& stop) : provider_(provider) {
+TokenProvider::Turn::Turn(TokenProvider& provider, const std::stop_token& stop)
+    : provider_(provider) {
     std::unique_lock lock(provider.mutex_);
     // Whoever has the turn may be in a token call of up to two minutes.
     if (!provider.turn_ended_.wait(lock, stop, [&provider] { return !provider.turn_is_taken_; })) {
@@ -189,12 +192,14 @@ void TokenProvider::forget(const std::string& refused) {
 
 void TokenProvider::require_token_quota() {
     const auto now = clock_.wall_now();
-    std::erase_if(requested_at_, [&](WallTime time) { return time + token_window <= now || time > now; });
+    std::erase_if(requested_at_,
+                  [&](WallTime time) { return time + token_window <= now || time > now; });
     if (requested_at_.size() >= max_token_requests) {
         const auto wait = requested_at_.front() + token_window - now;
-        throw SyncError(ErrorKind::token_throttled,
-                        "five access tokens were asked for within ten minutes; waiting, because Zoho blocks "
-                        "a client after ten")
+        throw SyncError(
+            ErrorKind::token_throttled,
+            "five access tokens were asked for within ten minutes; waiting, because Zoho blocks "
+            "a client after ten")
             .with_retry_after(std::chrono::duration_cast<std::chrono::milliseconds>(wait));
     }
 }
@@ -203,7 +208,8 @@ HttpRequest TokenProvider::token_request() const {
     HttpRequest request;
     request.method = "POST";
     request.url = settings_.accounts_url + "/oauth/v2/token";
-    request.headers = {"Content-Type: application/x-www-form-urlencoded", "Accept: application/json"};
+    request.headers = {"Content-Type: application/x-www-form-urlencoded",
+                       "Accept: application/json"};
     // In the body, not in the query as Zoho's examples do: a URL ends up in access logs.
     request.body = "client_id=" + url_encoded(settings_.client_id.reveal()) +
                    "&client_secret=" + url_encoded(settings_.client_secret.reveal());
@@ -220,19 +226,25 @@ HttpRequest TokenProvider::token_request() const {
 void TokenProvider::fetch(HttpTransport& transport, const std::stop_token& stop) {
     require_token_quota();
     HttpResponse response;
-    {
-        const auto permit = gate_.acquire(false, stop);
-        requested_at_.push_back(clock_.wall_now());
-        save_file();
+    const auto permit = gate_.acquire(false, stop);
+    requested_at_.push_back(clock_.wall_now());
+    save_file();
+    try {
         transport.send(token_request(), response, stop);
+    } catch (const SyncError& error) {
+        if (error.kind() == ErrorKind::unreachable) {
+            requested_at_.pop_back(); // It never left, so Zoho did not count it.
+            save_file();
+        }
+        throw;
     }
     accept_reply(response);
     save_file();
 }
 
 void TokenProvider::accept_reply(const HttpResponse& response) {
-    // The body decides, not the status: Zoho answers 200 to refused credentials (zoho-api-facts §1.3).
-    // Only what comes with a 5xx is no verdict on them.
+    // The body decides, not the status: Zoho answers 200 to refused credentials (zoho-api-facts
+    // §1.3). Only what comes with a 5xx is no verdict on them.
     const auto reply = nlohmann::json::parse(response.body, nullptr, false);
     if (response.status < 500 && reply.is_object() && !text_at(reply, "error").empty()) {
         refuse(text_at(reply, "error").substr(0, 60), settings_.accounts_url);
@@ -256,38 +268,41 @@ void TokenProvider::check_api_domain(const std::string& named) const {
         return;
     }
     throw SyncError(ErrorKind::wrong_data_center,
-                    "wrong data centre: " + settings_.accounts_url + " says the organisation's API is at " +
-                        host.substr(0, 100) + ", but the connection names " + settings_.api_domain + "; " +
+                    "wrong data centre: " + settings_.accounts_url +
+                        " says the organisation's API is at " + host.substr(0, 100) +
+                        ", but the connection names " + settings_.api_domain + "; " +
                         advice_for(host));
 }
 
 std::string TokenProvider::fingerprint() const {
     return sha256_hex(settings_.accounts_url + "\n" + settings_.client_id.reveal() + "\n" +
-                      settings_.client_secret.reveal() + "\n" + settings_.refresh_token.reveal() + "\n" +
-                      settings_.soid + "\n" + settings_.scopes);
+                      settings_.client_secret.reveal() + "\n" + settings_.refresh_token.reveal() +
+                      "\n" + settings_.soid + "\n" + settings_.scopes);
 }
 
 void TokenProvider::load_file() {
     if (settings_.token_file.empty()) {
         return;
     }
-    const int descriptor = open(settings_.token_file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const int descriptor =
+        open(settings_.token_file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (descriptor < 0) {
         return;
     }
-    struct stat status {};
+    struct stat status{};
     fstat(descriptor, &status);
     std::string text(16384, '\0');
     const auto bytes = S_ISREG(status.st_mode) ? read(descriptor, text.data(), text.size()) : 0;
     close(descriptor);
     if ((status.st_mode & 077U) != 0) {
         throw SyncError(ErrorKind::unsafe_file,
-                        settings_.token_file + " can be read by others: chmod 600 it, or delete it");
+                        settings_.token_file +
+                            " can be read by others: chmod 600 it, or delete it");
     }
     text.resize(static_cast<std::size_t>(std::max<ssize_t>(bytes, 0)));
     const auto json = nlohmann::json::parse(text, nullptr, false);
     if (!json.is_object() || text_at(json, "client") != fingerprint()) {
-        return;  // Corrupt, or another client's: as if there were none.
+        return; // Corrupt, or another client's: as if there were none.
     }
     for (const auto& time : json.value("requested_at", nlohmann::json::array())) {
         if (time.is_number_integer()) {
@@ -313,14 +328,15 @@ void TokenProvider::save_file() const {
     for (const auto time : requested_at_) {
         times.push_back(unix_seconds(time));
     }
-    const std::string text = nlohmann::json{{"client", fingerprint()},
-                                            {"access_token", token_},
-                                            {"obtained_at", unix_seconds(obtained_)},
-                                            {"life", life_.count()},
-                                            {"requested_at", times}}
-                                 .dump();
+    const std::string text = nlohmann::json{
+        {"client", fingerprint()},
+        {"access_token", token_},
+        {"obtained_at", unix_seconds(obtained_)},
+        {"life", life_.count()},
+        {"requested_at", times}}.dump();
     std::error_code ignored;
-    std::filesystem::create_directories(std::filesystem::path(settings_.token_file).parent_path(), ignored);
+    std::filesystem::create_directories(std::filesystem::path(settings_.token_file).parent_path(),
+                                        ignored);
     const std::string temporary = settings_.token_file + ".new";
     const int descriptor =
         open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -328,7 +344,7 @@ void TokenProvider::save_file() const {
         return;
     }
     const bool is_written =
-        fchmod(descriptor, 0600) == 0 &&  // One left behind by somebody else may be readable.
+        fchmod(descriptor, 0600) == 0 && // One left behind by somebody else may be readable.
         write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
         fsync(descriptor) == 0;
     close(descriptor);
@@ -337,4 +353,4 @@ void TokenProvider::save_file() const {
     }
 }
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

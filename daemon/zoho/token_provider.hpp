@@ -14,15 +14,16 @@
 
 namespace zohosyncd {
 
-/// The access token of one organisation, shared by all fetchers: asked for once however many need it,
-/// renewed before it runs out, and kept in a 0600 file, because Zoho gives only ten in ten minutes
-/// and a daemon that restarts in a loop must not lock itself out (zoho-api-facts §1.5). Thread-safe.
+/// The access token of one organisation, shared by all fetchers: asked for once however many need
+/// it, renewed before it runs out, and kept in a 0600 file, because Zoho gives only ten in ten
+/// minutes and a daemon that restarts in a loop must not lock itself out (zoho-api-facts §1.5).
+/// Thread-safe.
 class TokenProvider {
 public:
     TokenProvider(const ZohoSettings& settings, RequestGate& gate, Clock& clock);
 
-    /// A token that should work. Throws SyncError: auth_refused, token_throttled, wrong_data_center, network,
-    /// bad_response, stopped.
+    /// A token that should work. Throws SyncError: auth_refused, token_throttled,
+    /// wrong_data_center, network, bad_response, stopped.
     std::string get(HttpTransport& transport, const std::stop_token& stop);
 
     /// The API refused this token: get() will not return it again.
@@ -57,7 +58,7 @@ private:
     const ZohoSettings& settings_;
     RequestGate& gate_;
     Clock& clock_;
-    std::mutex mutex_;  ///< Of turn_is_taken_ alone.
+    std::mutex mutex_; ///< Of turn_is_taken_ alone.
     std::condition_variable_any turn_ended_;
     bool turn_is_taken_ = false;
     bool file_is_read_ = false;
@@ -67,4 +68,4 @@ private:
     std::vector<WallTime> requested_at_;
 };
 
-}  // namespace zohosyncd
+} // namespace zohosyncd

@@ -19,7 +19,8 @@ TEST_CASE("every kind of error has a name of its own") {
 }
 
 TEST_CASE("what follows an error depends on its kind") {
-    CHECK(reaction_to(ErrorKind::network) == Reaction::pause_organisation);
+    CHECK(reaction_to(ErrorKind::unreachable) == Reaction::pause_organisation);
+    CHECK(reaction_to(ErrorKind::network) == Reaction::back_off_stream);
     CHECK(reaction_to(ErrorKind::rate_limited) == Reaction::pause_organisation);
     CHECK(reaction_to(ErrorKind::token_throttled) == Reaction::pause_organisation);
     CHECK(reaction_to(ErrorKind::bad_response) == Reaction::back_off_stream);

@@ -298,7 +298,7 @@ TEST_CASE("a stop ends a transfer within about a second") {
     CHECK(failure(*transport, get(server.url()), stop.get_token())->kind() == ErrorKind::stopped);
 }
 
-TEST_CASE("a refused connection is a network error that names the host alone") {
+TEST_CASE("a refused connection is unreachable and names the host alone") {
     std::string gone;
     {
         const SilentServer server;
@@ -308,7 +308,7 @@ TEST_CASE("a refused connection is a network error that names the host alone") {
 
     const auto error = failure(*transport, get(gone + "crm/v6/Leads?page_token=secret"));
 
-    CHECK(error->kind() == ErrorKind::network);
+    CHECK(error->kind() == ErrorKind::unreachable);
     CHECK(std::string(error->what()).find("127.0.0.1") != std::string::npos);
     CHECK(std::string(error->what()).find("secret") == std::string::npos);
     CHECK(std::string(error->what()).find("Leads") == std::string::npos);
@@ -330,7 +330,7 @@ TEST_CASE("a transport works again after a failure") {
     std::stop_source stop;
     stop.request_stop();
 
-    CHECK(failure(*transport, get("http://127.0.0.1:1/"))->kind() == ErrorKind::network);
+    CHECK(failure(*transport, get("http://127.0.0.1:1/"))->kind() == ErrorKind::unreachable);
     CHECK(failure(*transport, get(server.url("/")), stop.get_token())->kind() == ErrorKind::stopped);
     CHECK_FALSE(failure(*transport, get(server.url("/"))));
 }

@@ -357,6 +357,16 @@ TEST_CASE("refused requests count too") {
     CHECK(world.script.token_requests().size() == 5);
 }
 
+TEST_CASE("a request that never left is not counted") {
+    World world;
+    for (int attempt = 0; attempt < 8; ++attempt) {
+        world.script.fail(ErrorKind::unreachable);
+        CHECK(world.process.failure()->kind() == ErrorKind::unreachable);
+    }
+
+    CHECK(world.process.get() == "token-1");
+}
+
 TEST_CASE("a failed exchange leaves no token behind") {
     World world;
     world.script.reply_to_token(500, "");
