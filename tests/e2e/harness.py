@@ -233,6 +233,12 @@ class EndToEnd(unittest.TestCase):
         self.assertGreaterEqual(compared, at_least)
         return compared
 
+    def quiet(self, simulator):
+        """Stops all churn and lets the second pass: a scan leaves what is as young as its first reply to the next."""
+        simulator.post("churn")
+        last = int(simulator.now())
+        wait_until(lambda: int(simulator.now()) > last, 5, "the next second")
+
     def wait_until_equal(self, simulator, target, streams, seconds):
         def is_equal():
             return not self.differences(simulator, target, streams)

@@ -239,6 +239,14 @@ class Mistakes(EndToEnd):
         self.sim.post("token", api_domain="https://www.zohoapis.eu")
         self.refused(0, arguments=("sync", "--streams", "leads"))
 
+    def test_the_wrong_data_centre(self):
+        # Refused by the token's reply alone; nothing is sent to either host.
+        self.home.secrets["api_domain"] = "https://www.zohoapis.com"
+        self.home.write()
+        self.sim.post("token", api_domain="https://www.zohoapis.eu")
+        self.refused(69, "www.zohoapis.com", "www.zohoapis.eu", "data_center", "eu")
+        self.assertEqual([r["kind"] for r in self.sim.requests()], ["token"])
+
     # The target
 
     def test_another_organisations_target(self):
