@@ -35,6 +35,11 @@ public:
         replies_.push_back({0, "", {}, kind});
     }
 
+    void fail_token(ErrorKind kind) {
+        const std::lock_guard lock(mutex_);
+        token_replies_.push_back({0, {}, {}, kind});
+    }
+
     void reply_to_token(long status, std::string body) {
         const std::lock_guard lock(mutex_);
         token_replies_.push_back({status, std::move(body), {}, {}});
