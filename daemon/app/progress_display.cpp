@@ -72,9 +72,10 @@ void ProgressDisplay::redraw() {
     for (const auto& line : lines) {
         text += row(line, gate, now) + "\x1b[K\n";
     }
-    text += fmt::format("{} requests sent, {} in flight{}\x1b[K\n",
+    text += fmt::format("{} requests sent, {} in flight, {} waiting for the limiter{}\x1b[K\n",
                         gate.sent,
                         gate.in_flight,
+                        gate.waiting,
                         gate.is_paused ? ", all requests paused" : "");
     drawn_lines_ = lines.size() + 1;
     std::cerr << text << std::flush;

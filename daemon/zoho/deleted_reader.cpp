@@ -79,14 +79,16 @@ DeletedRecords read_deleted(ApiClient& client,
                             const std::stop_token& stop) {
     int pages = 0;
     DeletedRecords records = read_once(client, module, since, pages, stop);
-    for (int reading = 1; pages > 1 && reading < most_readings; ++reading) {
+    bool is_settled = pages <= 1;
+    for (int reading = 1; !is_settled && reading < most_readings; ++reading) {
         DeletedRecords again = read_once(client, module, since, pages, stop);
         again.date = records.date; // The mark may not pass what the first reading could see.
-        const bool is_same = again.deleted_at == records.deleted_at;
+        is_settled = again.deleted_at == records.deleted_at;
         records = std::move(again);
-        if (is_same) {
-            break;
-        }
+    }
+    if (!is_settled) {
+        records.date
+            .reset(); // Without it the mark stays, and the next run reads the same part again.
     }
     return records;
 }

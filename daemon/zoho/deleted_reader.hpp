@@ -14,8 +14,9 @@ namespace zohosyncd {
 /// What a module's delete list said.
 struct DeletedRecords {
     std::map<std::int64_t, std::chrono::sys_seconds>
-        deleted_at;                               ///< By id: the latest deleted_time.
-    std::optional<std::chrono::sys_seconds> date; ///< Of the first reply.
+        deleted_at; ///< By id: the latest deleted_time.
+    std::optional<std::chrono::sys_seconds>
+        date; ///< Of the first reply; unset when the list never held still.
 };
 
 /// Reads `GET /{Module}/deleted` from `since` on. The list has page numbers only, and a restore

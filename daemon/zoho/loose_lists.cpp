@@ -1,6 +1,7 @@
 #include "daemon/zoho/loose_lists.hpp"
 
 #include "daemon/core/errors.hpp"
+#include "daemon/core/text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -55,7 +56,13 @@ StreamSchema empty_loose_schema(const TableName& target) {
 bool add_columns_that_appear(const std::string& body,
                              std::string_view list_key,
                              StreamSchema& schema) {
-    const json reply = json::parse(body, nullptr, false);
+    json reply = json::parse(body, nullptr, false);
+    if (reply.is_discarded()) {
+        // Invalid UTF-8 in one name must not hide everybody; the decoder cleans likewise.
+        std::string clean;
+        append_clean_utf8(clean, body);
+        reply = json::parse(clean, nullptr, false);
+    }
     const auto list = reply.is_object() ? reply.find(list_key) : reply.end();
     if (!reply.is_object() || list == reply.end() || !list->is_array()) {
         throw SyncError(ErrorKind::bad_response,

@@ -61,6 +61,7 @@ public:
     struct Snapshot {
         std::uint64_t sent = 0;
         std::size_t in_flight = 0;
+        std::size_t waiting = 0; ///< For the rate, for a place in flight, or for a pause to end.
         bool is_paused = false;
     };
 
@@ -85,6 +86,7 @@ private:
     bool is_probing_ = false; ///< After a pause: only one request may be out.
     bool turn_is_taken_ = false;
     std::size_t in_flight_ = 0;
+    std::size_t waiting_ = 0;
     std::uint64_t sent_ = 0;
     std::optional<std::int64_t> credits_left_;
     std::uint64_t credits_spent_ = 0;
