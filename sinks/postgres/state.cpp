@@ -85,6 +85,13 @@ StreamState state_of(const pqxx::row& row) {
     return state;
 }
 
+/// False before the first migration: verbs that only look must not fail for it.
+bool has_state_tables(const Session& session, pqxx::transaction_base& tx) {
+    return tx.exec_params1("SELECT to_regclass($1) IS NOT NULL",
+                           session.state_table("sync_state"))[0]
+        .as<bool>();
+}
+
 } // namespace
 
 std::string sql_time(std::optional<std::chrono::sys_seconds> instant) {
@@ -172,6 +179,9 @@ void record_run(Session& session,
 
 std::vector<StreamState>
 load_states(Session& session, pqxx::transaction_base& tx, const std::string& connection) {
+    if (!has_state_tables(session, tx)) {
+        return {};
+    }
     const auto rows = tx.exec_params(
         std::string("SELECT ") + state_columns + " FROM " + session.state_table("sync_state") +
             " WHERE $1 = '' OR connection = $1 ORDER BY connection, stream, target",
@@ -224,6 +234,9 @@ int forget_marks(Session& session,
                  pqxx::work& tx,
                  const std::string& connection,
                  const std::string& stream) {
+    if (!has_state_tables(session, tx)) {
+        return 0;
+    }
     const auto answer = tx.exec_params(
         "UPDATE " + session.state_table("sync_state") +
             " SET high_water_mark = NULL, deletes_mark = NULL, consistent_as_of = NULL,"

@@ -79,6 +79,12 @@ StreamState state_of(const Statement& row) {
     return state;
 }
 
+/// False before the first migration: verbs that only look must not fail for it.
+bool has_state_tables(Database& database) {
+    return database.number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+                           database.options().state_prefix + "_sync_state") != 0;
+}
+
 } // namespace
 
 void store_state(Database& database, const StateChange& change) {
@@ -137,6 +143,9 @@ void record_run(Database& database, const StateChange& change, const RunTotals& 
 }
 
 std::vector<StreamState> load_states(Database& database, const std::string& connection) {
+    if (!has_state_tables(database)) {
+        return {};
+    }
     auto& rows = database.prepare(
         std::string("SELECT ") + state_columns + " FROM " + database.state_table("sync_state") +
             " WHERE ?1 = '' OR connection = ?1 ORDER BY connection, stream, target",
@@ -188,6 +197,9 @@ void store_failure(Database& database,
 }
 
 int forget_marks(Database& database, const std::string& connection, const std::string& stream) {
+    if (!has_state_tables(database)) {
+        return 0;
+    }
     return static_cast<int>(
         database.run("UPDATE " + database.state_table("sync_state") +
                          " SET high_water_mark = NULL, deletes_mark = NULL, consistent_as_of = "
