@@ -114,7 +114,7 @@ void Replication::meet_zoho(std::optional<std::chrono::seconds> patience,
     });
     persist(clock_, patience, "zoho", stop, [&] {
         require_modules(*client, config_, stop);
-        expand_every_module(*client, config_, stop);
+        expand_every_module(*client, fields_, config_, stop);
     });
     board_ = std::make_unique<ProgressBoard>(names_of(config_.streams));
     persist(clock_, patience, "target", stop, [&] { load_credits(); });

@@ -35,6 +35,24 @@ std::string token_file(const ZohoConnection& source, const DaemonConfig& daemon)
                                     : daemon.state_dir + "/token-" + source.name + ".json";
 }
 
+/// Some modules of every organisation list no field at all, such as Visits (zoho-api-facts §5.2).
+/// Nobody asked for them by name, so that is no failure.
+bool has_fields(ApiClient& client,
+                FieldCatalog& fields,
+                const std::string& module,
+                const std::stop_token& stop) {
+    try {
+        (void)fields.get(client, module, stop);
+        return true;
+    } catch (const SyncError& error) {
+        if (error.kind() != ErrorKind::denied || !error.zoho_code().empty()) {
+            throw;
+        }
+        log::event(Level::info, "module_left_out", {kv("stream", module), kv("error", error.what())});
+        return false;
+    }
+}
+
 } // namespace
 
 ZohoSettings zoho_settings(const ZohoConnection& source, const DaemonConfig& daemon) {
@@ -140,7 +158,10 @@ void require_modules(ApiClient& client, const Config& config, const std::stop_to
     }
 }
 
-void expand_every_module(ApiClient& client, Config& config, const std::stop_token& stop) {
+void expand_every_module(ApiClient& client,
+                         FieldCatalog& fields,
+                         Config& config,
+                         const std::stop_token& stop) {
     if (!config.every_module) {
         return;
     }
@@ -152,7 +173,9 @@ void expand_every_module(ApiClient& client, Config& config, const std::stop_toke
         if (!module.is_api_supported || !module.is_viewable || taken.contains(module.api_name)) {
             continue;
         }
-        config.streams.push_back(stream_for_module(config, module.api_name));
+        if (has_fields(client, fields, module.api_name, stop)) {
+            config.streams.push_back(stream_for_module(config, module.api_name));
+        }
     }
 }
 

@@ -53,6 +53,9 @@ void meet_organisation(ApiClient& client,
 void require_modules(ApiClient& client, const Config& config, const std::stop_token& stop);
 
 /// Adds a stream for each readable module when the file asks for 'module:*'.
-void expand_every_module(ApiClient& client, Config& config, const std::stop_token& stop);
+void expand_every_module(ApiClient& client,
+                         FieldCatalog& fields,
+                         Config& config,
+                         const std::stop_token& stop);
 
 } // namespace zohosyncd
