@@ -27,7 +27,7 @@ class Kill(EndToEnd):
         for _ in range(kills):
             simulator.forget_requests()
             daemon = self.started(installation, "sync")
-            self.kill_at_random(daemon, simulator, chance)
+            self.kill_at_random(daemon, simulator, chance, 60 if flags else 20)
             result = daemon.kill()
             self.assertIn(result.code, (-9, 0), result.err[-4000:])
             target.settle()
@@ -45,9 +45,9 @@ class Kill(EndToEnd):
         print("%d kills %s" % (kills, kinds), end=" ", flush=True)
         return kinds
 
-    def kill_at_random(self, daemon, simulator, chance):
+    def kill_at_random(self, daemon, simulator, chance, most):
         """Some lists into the run, and then at any point of a request."""
-        lists = chance.randrange(2, 20)
+        lists = chance.randrange(2, most)
         wait_until(lambda: not daemon.is_running()
                    or sum(r["kind"].startswith("list:") for r in simulator.requests()) >= lists,
                    60, "the daemon asks for lists")
