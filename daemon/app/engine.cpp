@@ -1,11 +1,13 @@
 #include "daemon/app/engine.hpp"
 
+#include "daemon/app/run_recorder.hpp"
 #include "daemon/app/stream_run.hpp"
 #include "daemon/core/credit_plan.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/log.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace zohosyncd {
 namespace {
@@ -228,6 +230,9 @@ Engine::run_slot(Slot& slot, Sink& sink, ApiClient& client, const std::stop_toke
 Engine::RunResult Engine::failed_run(const Slot& slot, Sink& sink, const SyncError& error) const {
     const auto reaction = reaction_to(error.kind());
     auto wait = error.retry_after();
+    if (error.kind() == ErrorKind::credits_exhausted) {
+        look_for_credits(sink); // The window moves on while nothing is spent.
+    }
     if (reaction == Reaction::pause_organisation) {
         wait = std::max(wait, parts_.gate.pause(error.retry_after()));
     }
@@ -259,6 +264,15 @@ Engine::RunResult Engine::failed_run(const Slot& slot, Sink& sink, const SyncErr
     return {error.kind(), wait};
 }
 
+void Engine::look_for_credits(Sink& sink) const {
+    try {
+        settle_credits(
+            sink, parts_.gate, parts_.config.source.name, parts_.organisation.credits_allowed);
+    } catch (const SyncError& error) {
+        log::event(Level::warn, "credits_not_counted", {kv("error", error.what())});
+    }
+}
+
 void Engine::finished(Slot& slot, const RunResult& result) {
     const std::lock_guard lock(mutex_);
     slot.is_running = false;
@@ -278,6 +292,10 @@ void Engine::finished(Slot& slot, const RunResult& result) {
 }
 
 void Engine::retry_later(Slot& slot, const RunResult& result, Reaction reaction) {
+    if (std::exchange(slot.memory.has_progressed, false)) {
+        slot.attempts = 0; // A long load may meet many hiccups; only those in a row count.
+        slot.backoff.reset();
+    }
     ++slot.attempts;
     const bool is_lasting = reaction == Reaction::deny_stream || reaction == Reaction::block_stream;
     const bool asks_an_operator = is_lasting || result.error == ErrorKind::auth_refused ||
@@ -306,7 +324,11 @@ Clock::TimePoint Engine::after_success(const Slot& slot) const {
                                         std::chrono::duration<double>(*interval) * stretch_);
     }
     const auto wall = std::chrono::floor<std::chrono::seconds>(parts_.clock.wall_now());
-    return parts_.clock.now() + (schedule.next_after(wall) - wall);
+    const auto next = schedule.next_after(wall);
+    const auto stretched_gap =
+        std::chrono::duration<double>(schedule.next_after(next) - next) * (stretch_ - 1.0);
+    return parts_.clock.now() + (next - wall) +
+           std::chrono::duration_cast<Clock::Duration>(stretched_gap);
 }
 
 } // namespace zohosyncd

@@ -81,6 +81,7 @@ private:
     Slot* take_ready(const std::stop_token& stop);
     RunResult run_slot(Slot& slot, Sink& sink, ApiClient& client, const std::stop_token& stop);
     RunResult failed_run(const Slot& slot, Sink& sink, const SyncError& error) const;
+    void look_for_credits(Sink& sink) const;
     void finished(Slot& slot, const RunResult& result);
     void retry_later(Slot& slot, const RunResult& result, Reaction reaction);
     void end_with(std::exception_ptr error);

@@ -29,6 +29,7 @@ ExitCode exit_code_for(ErrorKind kind) {
     case ErrorKind::rate_limited:
     case ErrorKind::credits_exhausted:
     case ErrorKind::unauthorized:
+    case ErrorKind::token_failed:
     case ErrorKind::token_throttled:
     case ErrorKind::denied:
     case ErrorKind::unknown_module:

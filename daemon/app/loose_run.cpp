@@ -1,6 +1,7 @@
 #include "daemon/app/loose_run.hpp"
 
 #include "daemon/app/records_run.hpp"
+#include "daemon/core/errors.hpp"
 #include "daemon/core/zoho_field.hpp"
 #include "daemon/zoho/loose_lists.hpp"
 
@@ -57,7 +58,12 @@ void LooseRun::store_page(std::string& body) {
     decoder_.set_shape({prepared_.schema.columns, std::nullopt, false});
     batch_ = Batch(prepared_.schema.columns.size());
     const PageInfo info = decoder_.decode(body, list_key_, batch_);
-    has_more_ = info.more_records && info.rows > 0;
+    const bool is_paged = stream_.endpoint.kind == EndpointKind::users;
+    if (is_paged && !info.says_whether_more) {
+        throw SyncError(ErrorKind::bad_response,
+                        "the list of users does not say whether it goes on; it may be cut short");
+    }
+    has_more_ = is_paged && info.more_records && info.rows > 0;
     recorder_.count_page(info.rows);
     context_.sink.write_stage(recorder_.key(), prepared_.schema, {&batch_, nullptr}, checkpoint_);
 }

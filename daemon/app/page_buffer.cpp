@@ -19,8 +19,9 @@ bool PageBuffer::is_due() {
     if (!oldest_) {
         oldest_ = now;
     }
-    return rows() >= most_rows || listed_.bytes() + authoritative_.bytes() >= most_bytes ||
-           now - *oldest_ >= longest_wait;
+    // A later page may list a newer version of a record that was read singly: not in one commit.
+    return authoritative_.rows() > 0 || rows() >= most_rows ||
+           listed_.bytes() + authoritative_.bytes() >= most_bytes || now - *oldest_ >= longest_wait;
 }
 
 void PageBuffer::clear() {

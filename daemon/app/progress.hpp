@@ -29,6 +29,7 @@ struct StreamProgress {
     std::uint64_t repeated = 0;
     std::chrono::milliseconds took{0};
     std::string error;
+    std::string anchor; ///< Records older than this are not read; empty where everything is.
     Clock::TimePoint started;
 };
 

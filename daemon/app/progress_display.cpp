@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <map>
 
 namespace zohosyncd {
 namespace {
@@ -135,8 +136,17 @@ void print_results(std::ostream& out, const std::vector<StreamProgress>& lines) 
                        sum.unchanged,
                        sum.deleted,
                        sum.repeated);
+    std::map<std::string, std::size_t> anchors;
     for (const auto& line : lines) {
-        if (!line.error.empty()) {
+        ++anchors[line.anchor];
+    }
+    anchors.erase("");
+    for (const auto& [anchor, streams] : anchors) {
+        out << fmt::format(
+            "anchor {}: what was last modified before is not read ({} streams)\n", anchor, streams);
+    }
+    for (const auto& line : lines) {
+        if (line.activity != StreamActivity::done && !line.error.empty()) {
             out << line.stream << ": " << line.error << "\n";
         }
     }

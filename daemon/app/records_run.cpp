@@ -51,13 +51,13 @@ void RecordsRun::run() {
     const StreamSchema wanted = schema_of_records(stream_.target, *fields);
     mapping_hash_ = mapping_hash(wanted);
     prepared_ = recorder_.prepare(wanted);
-    checkpoint_ = recorder_.checkpoint_from(prepared_.state);
+    at_start_ = recorder_.checkpoint_from(prepared_.state);
+    checkpoint_ = at_start_;
     choose_anchor();
     reader_ =
         std::make_unique<ListReader>(context_.client, stream_.endpoint.module, prepared_.schema);
     buffer_ = std::make_unique<PageBuffer>(prepared_.schema.columns.size(), context_.clock);
     Scan scan = choose_scan();
-    scan_start_ = scan.progress().start;
     walk(scan);
     finish(scan);
 }
@@ -105,8 +105,7 @@ Scan RecordsRun::choose_scan() {
     const auto stored = stored_scan_from(prepared_.state.scan);
     const bool fits = stored && stored->is_staged == is_staged() &&
                       stored->mapping_hash == mapping_hash_ &&
-                      stored->progress.start >= checkpoint_.anchor.value() &&
-                      prepared_.state.anchor == checkpoint_.anchor;
+                      stored->progress.start <= lower_bound();
     if (fits) {
         log::event(
             Level::info,
@@ -155,7 +154,7 @@ void RecordsRun::walk(Scan& scan) {
         }
         if (!scan.finished() && buffer_->is_due()) {
             commit_pages(scan);
-            recorder_.flush_credits(false);
+            recorder_.flush_credits();
         }
     }
 }
@@ -163,8 +162,9 @@ void RecordsRun::walk(Scan& scan) {
 void RecordsRun::commit_pages(const Scan& scan) {
     Checkpoint checkpoint = checkpoint_;
     checkpoint.scan = to_json({scan.progress(), is_staged(), mapping_hash_});
+    // Like a mark, a new mapping and an anchor that moved back count from the last commit on.
     checkpoint.mapping_hash = prepared_.state.mapping_hash;
-    checkpoint.anchor = checkpoint_.anchor;
+    checkpoint.anchor = prepared_.state.anchor ? prepared_.state.anchor : checkpoint_.anchor;
     if (is_staged()) {
         context_.sink.write_stage(
             recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint);
@@ -172,8 +172,10 @@ void RecordsRun::commit_pages(const Scan& scan) {
         recorder_.count_written(context_.sink.write(
             recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
     }
-    // The state row holds the new anchor now; a resumed run compares with it.
-    prepared_.state.anchor = checkpoint_.anchor;
+    // As the state row now is: a commit that moves no mark writes it again.
+    prepared_.state.anchor = checkpoint.anchor;
+    prepared_.state.scan = checkpoint.scan;
+    memory_.has_progressed = true;
     log::event(Level::debug,
                "page_committed",
                {kv("stream", stream_.endpoint.stream),
@@ -188,7 +190,7 @@ void RecordsRun::finish(const Scan& scan) {
         return;
     }
     const auto& progress = scan.progress();
-    if (!buffer_->is_empty() && (is_staged() || stream_.endpoint.has_delete_list)) {
+    if (!buffer_->is_empty() && (is_staged() || reads_deletions())) {
         commit_pages(scan);
     }
     checkpoint_.scan.clear();
@@ -200,12 +202,12 @@ void RecordsRun::finish(const Scan& scan) {
     }
     if (is_staged()) {
         recorder_.finish(checkpoint_);
-        const auto walked_at = progress.first_date.value_or(progress.start);
-        recorder_.count_written(context_.sink.merge_stage(recorder_.key(),
-                                                          prepared_.schema,
-                                                          delete_policy(stream_.delete_missing),
-                                                          walked_at,
-                                                          checkpoint_));
+        const auto walked_at = progress.first_date.value_or(context_.organisation.first_contact);
+        // A walk that ended before the list did has seen too little to conclude from absence.
+        const auto policy =
+            scan.reached_end_of_list() ? delete_policy(stream_.delete_missing) : DeletePolicy::none;
+        recorder_.count_written(context_.sink.merge_stage(
+            recorder_.key(), prepared_.schema, policy, walked_at, checkpoint_));
     } else {
         finish_incremental();
     }
@@ -213,9 +215,8 @@ void RecordsRun::finish(const Scan& scan) {
 }
 
 void RecordsRun::finish_incremental() {
-    const auto policy = delete_policy(stream_.delete_missing);
-    if (stream_.endpoint.has_delete_list && policy != DeletePolicy::none) {
-        read_deletions(policy);
+    if (reads_deletions()) {
+        read_deletions(delete_policy(stream_.delete_missing));
         return;
     }
     recorder_.finish(checkpoint_);
@@ -230,9 +231,12 @@ std::vector<Deletion> RecordsRun::held_deletions(DeletePolicy policy) {
     }
     auto held = context_.sink.soft_deleted(
         prepared_.schema, *checkpoint_.consistent_as_of - recycle_time, most_held);
-    std::erase_if(held,
-                  [this](const Deletion& row) { return memory_.known_gone.contains(row.id); });
     const auto now = context_.clock.now();
+    std::erase_if(held, [&](const Deletion& row) {
+        const auto gone = memory_.gone_since.find(row.id);
+        return gone != memory_.gone_since.end() &&
+               now - gone->second > context_.config.daemon.overlap;
+    });
     const bool is_due =
         !memory_.deletes_checked_at || now - *memory_.deletes_checked_at >= held_check_interval;
     if (held.size() > held_without_cost && !is_due) {
@@ -242,29 +246,36 @@ std::vector<Deletion> RecordsRun::held_deletions(DeletePolicy policy) {
     return held;
 }
 
-/// Where the delete list begins. A table that this run made can only hold rows deleted since the
-/// scan began.
+/// Where the delete list begins. Without a mark it is the anchor, whatever else was complete
+/// before: a full refresh or a time without deletions vouches for none. Only a table that this run
+/// made can hold no row that was deleted before the scan.
 std::chrono::sys_seconds RecordsRun::deletions_since() const {
     const auto overlap = context_.config.daemon.overlap;
-    if (checkpoint_.deletes_mark) {
-        return *checkpoint_.deletes_mark - overlap;
-    }
-    const auto known =
-        prepared_.created_table ? checkpoint_.consistent_as_of : prepared_.state.consistent_as_of;
-    return known.value_or(scan_start_.value()) - overlap;
+    const auto from = checkpoint_.deletes_mark ? *checkpoint_.deletes_mark
+                      : prepared_.created_table && checkpoint_.consistent_as_of
+                          ? *checkpoint_.consistent_as_of
+                          : checkpoint_.anchor.value();
+    return std::max(from - overlap, std::chrono::sys_seconds{}); // Nothing is as old as 1970.
 }
 
 void RecordsRun::read_deletions(DeletePolicy policy) {
     auto since = deletions_since();
     const auto held = held_deletions(policy);
     if (!held.empty()) {
-        since = std::min(since, held.front().deleted_time);
+        // A second more, because it is not written whether the list compares inclusively: the
+        // oldest row would be taken for vanished.
+        since = std::min(since, held.front().deleted_time - 1s);
     }
-    const auto records = read_deleted(context_.client, stream_.endpoint.module, since, stop_);
+    auto records = read_deleted(context_.client, stream_.endpoint.module, since, stop_);
+    if (records.is_complete) {
+        revive_vanished(held, since, records.deleted_at);
+    } else if (since < deletions_since()) {
+        // The long list can not be had; the short one moves the mark.
+        records = read_deleted(context_.client, stream_.endpoint.module, deletions_since(), stop_);
+    }
     if (records.date) {
         checkpoint_.deletes_mark = records.date;
     }
-    revive_vanished(held, since, records.deleted_at);
     std::vector<Deletion> deletions;
     deletions.reserve(records.deleted_at.size());
     for (const auto& [id, time] : records.deleted_at) {
@@ -285,28 +296,36 @@ void RecordsRun::revive_vanished(const std::vector<Deletion>& held,
             continue;
         }
         if (!reader_->read_record(row.id, buffer_->authoritative(), stop_)) {
-            memory_.known_gone.insert(row.id);
+            memory_.gone_since.try_emplace(row.id, context_.clock.now());
+        }
+        if (buffer_->is_due()) {
+            commit_revived();
         }
     }
-    if (buffer_->is_empty()) {
-        return;
+    if (!buffer_->is_empty()) {
+        commit_revived();
     }
+}
+
+void RecordsRun::commit_revived() {
     const Checkpoint checkpoint = recorder_.checkpoint_from(prepared_.state);
     recorder_.count_written(
         context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
     buffer_->clear();
+    recorder_.flush_credits();
 }
 
-/// --limit stopped the scan: the rows stay, no mark moves, the next run begins where this one did.
+/// --limit stopped the scan: the rows stay, no mark moves, the next run begins where this one did,
+/// at the anchor as well if that was moved back.
 void RecordsRun::finish_trial() {
-    Checkpoint checkpoint = recorder_.checkpoint_from(prepared_.state);
+    Checkpoint checkpoint = at_start_;
     recorder_.finish(checkpoint);
     if (is_staged()) {
         log::event(Level::warn, "limit_in_full_refresh", {kv("stream", stream_.endpoint.stream)});
-        return;
+    } else {
+        recorder_.count_written(context_.sink.write(
+            recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
     }
-    recorder_.count_written(
-        context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
     recorder_.log_finished(checkpoint);
 }
 

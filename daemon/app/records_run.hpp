@@ -26,6 +26,10 @@ public:
 private:
     [[nodiscard]] bool is_staged() const { return stream_.mode == StreamMode::full_refresh; }
 
+    [[nodiscard]] bool reads_deletions() const {
+        return stream_.endpoint.has_delete_list && stream_.delete_missing != DeleteMissing::none;
+    }
+
     [[nodiscard]] std::optional<bool> known_comparison() const;
     void choose_anchor();
     [[nodiscard]] Scan choose_scan();
@@ -40,6 +44,7 @@ private:
     void revive_vanished(const std::vector<Deletion>& held,
                          std::chrono::sys_seconds since,
                          const std::map<std::int64_t, std::chrono::sys_seconds>& listed);
+    void commit_revived();
     void finish_trial();
     [[nodiscard]] bool reached_limit() const;
 
@@ -50,8 +55,8 @@ private:
     RunRecorder recorder_;
     PreparedStream prepared_;
     std::string mapping_hash_;
+    Checkpoint at_start_; ///< The state as the run found it.
     Checkpoint checkpoint_;
-    std::optional<std::chrono::sys_seconds> scan_start_;
     std::unique_ptr<ListReader> reader_;
     std::unique_ptr<PageBuffer> buffer_;
     std::uint64_t rows_read_ = 0;

@@ -1,5 +1,6 @@
 #include "daemon/app/replication.hpp"
 
+#include "daemon/app/run_recorder.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/log.hpp"
 
@@ -18,6 +19,7 @@ constexpr Backoff::Policy start_backoff{500ms, 15s};
 bool may_pass_by_itself(ErrorKind kind) {
     switch (kind) {
     case ErrorKind::unreachable:
+    case ErrorKind::token_failed:
     case ErrorKind::network:
     case ErrorKind::server_error:
     case ErrorKind::bad_response:
@@ -109,6 +111,9 @@ void Replication::take_lease(std::optional<std::chrono::seconds> patience,
 void Replication::meet_zoho(std::optional<std::chrono::seconds> patience,
                             const std::stop_token& stop) {
     const auto client = session_.make_client();
+    // Until the edition is known: asking who we are is paid from the smallest budget there is.
+    organisation_.credits_allowed = allowed_credits(config_.daemon.credits, ZohoOrganisation{});
+    persist(clock_, patience, "target", stop, [&] { load_credits(); });
     persist(clock_, patience, "zoho", stop, [&] {
         meet_organisation(*client, config_.source, config_.daemon, clock_, organisation_, stop);
     });
@@ -117,16 +122,20 @@ void Replication::meet_zoho(std::optional<std::chrono::seconds> patience,
         expand_every_module(*client, fields_, config_, stop);
     });
     board_ = std::make_unique<ProgressBoard>(names_of(config_.streams));
-    persist(clock_, patience, "target", stop, [&] { load_credits(); });
+    persist(clock_, patience, "target", stop, [&] {
+        load_credits();
+        require_own_target();
+    });
 }
 
 void Replication::load_credits() {
     const auto sink = make_sink(config_.target, config_.daemon.state_schema);
     sink->write_under_lease(lease_.connection(), lease_.epoch());
-    const auto used =
-        sink->spend_credits(lease_.connection(), session_.gate().take_credits_spent());
-    session_.gate().set_credits_left(static_cast<std::int64_t>(organisation_.credits_allowed) -
-                                     static_cast<std::int64_t>(used));
+    settle_credits(*sink, session_.gate(), lease_.connection(), organisation_.credits_allowed);
+}
+
+void Replication::require_own_target() {
+    const auto sink = make_sink(config_.target, config_.daemon.state_schema);
     for (const auto& state : sink->states(lease_.connection())) {
         if (!state.org.empty() && state.org != organisation_.id) {
             throw SyncError(ErrorKind::wrong_org,

@@ -35,15 +35,16 @@ public:
 
 private:
     void load_credits();
+    void require_own_target();
 
     Config config_;
     Clock& clock_;
     ZohoSession session_;
     FieldCatalog fields_;
     Organisation organisation_;
+    std::stop_source lost_lease_; // The keeper's thread uses it until that is gone.
     LeaseKeeper lease_;
     std::unique_ptr<ProgressBoard> board_;
-    std::stop_source lost_lease_;
 };
 
 } // namespace zohosyncd

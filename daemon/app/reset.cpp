@@ -22,7 +22,7 @@ ExitCode reset_verb(const Config& config, const std::vector<std::string>& stream
                 << ": marks forgotten; the next run reads again from the anchor, the rows stay\n";
         }
     }
-    return missing == 0 ? ExitCode::ok : ExitCode::failure;
+    return missing == 0 ? ExitCode::ok : ExitCode::bad_config;
 }
 
 } // namespace zohosyncd

@@ -14,7 +14,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 
 namespace zohosyncd {
@@ -33,8 +32,10 @@ struct Organisation {
 
 /// What is remembered of a stream between its runs in one process.
 struct StreamMemory {
-    /// Soft-deleted records that vanished from the delete list and are really gone.
-    std::set<std::int64_t> known_gone;
+    /// Soft-deleted records that vanished from the delete list and were gone when asked for, and
+    /// when that was first seen. Asked again until the overlap has passed: a restore may show late.
+    std::map<std::int64_t, Clock::TimePoint> gone_since;
+    bool has_progressed = false; ///< Pages were committed since the last failure.
     std::optional<Clock::TimePoint> deletes_checked_at;
 };
 

@@ -131,27 +131,30 @@ void RunRecorder::log_finished(const Checkpoint& checkpoint) {
                 kv("high_water_mark", mark(checkpoint.high_water_mark)),
                 kv("consistent_as_of", mark(checkpoint.consistent_as_of)),
                 kv("seconds", since(context_.clock, started_))});
-    context_.board.update(key_.stream,
-                          [](StreamProgress& line) { line.activity = StreamActivity::done; });
-    flush_credits(false);
+    context_.board.update(key_.stream, [&](StreamProgress& line) {
+        line.activity = StreamActivity::done;
+        line.anchor = checkpoint.anchor ? format_utc(*checkpoint.anchor) : "";
+    });
+    flush_credits();
 }
 
-void RunRecorder::flush_credits(bool is_last) {
-    const auto spent = context_.gate.take_credits_spent();
-    if (spent == 0) {
-        return;
+void RunRecorder::flush_credits() {
+    if (context_.gate.credits_spent() >= credits_worth_a_write) {
+        settle_credits(
+            context_.sink, context_.gate, key_.connection, context_.organisation.credits_allowed);
     }
-    if (!is_last && spent < credits_worth_a_write) {
-        context_.gate.return_credits_spent(spent);
-        return;
-    }
+}
+
+void settle_credits(Sink& sink,
+                    RequestGate& gate,
+                    const std::string& connection,
+                    std::uint64_t allowed) {
+    const auto spent = gate.take_credits_spent();
     try {
-        const auto used = context_.sink.spend_credits(key_.connection, spent);
-        const auto allowed = context_.organisation.credits_allowed;
-        context_.gate.set_credits_left(static_cast<std::int64_t>(allowed) -
-                                       static_cast<std::int64_t>(used));
+        const auto used = sink.spend_credits(connection, spent);
+        gate.set_credits_left(static_cast<std::int64_t>(allowed) - static_cast<std::int64_t>(used));
     } catch (const SyncError&) {
-        context_.gate.return_credits_spent(spent);
+        gate.return_credits_spent(spent);
         throw;
     }
 }

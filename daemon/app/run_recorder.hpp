@@ -7,6 +7,13 @@
 
 namespace zohosyncd {
 
+/// Writes the credits spent down and learns how many are left of the last 24 hours. Throws what the
+/// sink throws; then nothing is forgotten.
+void settle_credits(Sink& sink,
+                    RequestGate& gate,
+                    const std::string& connection,
+                    std::uint64_t allowed);
+
 /// The bookkeeping that every kind of run shares: state key, checkpoint, totals, credits, the
 /// closing log line.
 class RunRecorder {
@@ -32,7 +39,7 @@ public:
     void log_finished(const Checkpoint& checkpoint);
 
     /// Writes down the credits spent so far, not more often than is worth a write.
-    void flush_credits(bool is_last);
+    void flush_credits();
 
 private:
     void show();

@@ -48,7 +48,8 @@ bool has_fields(ApiClient& client,
         if (error.kind() != ErrorKind::denied || !error.zoho_code().empty()) {
             throw;
         }
-        log::event(Level::info, "module_left_out", {kv("stream", module), kv("error", error.what())});
+        log::event(
+            Level::info, "module_left_out", {kv("stream", module), kv("error", error.what())});
         return false;
     }
 }
@@ -126,9 +127,12 @@ void meet_organisation(ApiClient& client,
     }
     organisation.first_contact =
         answer.date.value_or(std::chrono::floor<std::chrono::seconds>(clock.wall_now()));
-    const auto daily = daemon.credits.daily.value_or(daily_credits(answer));
-    organisation.credits_allowed =
-        static_cast<std::uint64_t>(static_cast<double>(daily) * (1.0 - daemon.credits.reserve));
+    organisation.credits_allowed = allowed_credits(daemon.credits, answer);
+}
+
+std::uint64_t allowed_credits(const CreditsConfig& config, const ZohoOrganisation& organisation) {
+    const auto daily = config.daily.value_or(daily_credits(organisation));
+    return static_cast<std::uint64_t>(static_cast<double>(daily) * (1.0 - config.reserve));
 }
 
 void require_modules(ApiClient& client, const Config& config, const std::stop_token& stop) {
@@ -169,6 +173,7 @@ void expand_every_module(ApiClient& client,
     for (const auto& stream : config.streams) {
         taken.insert(stream.endpoint.module);
     }
+    taken.insert(config.excluded_modules.begin(), config.excluded_modules.end());
     for (const auto& module : read_modules(client, stop)) {
         if (!module.is_api_supported || !module.is_viewable || taken.contains(module.api_name)) {
             continue;

@@ -48,6 +48,9 @@ void meet_organisation(ApiClient& client,
                        Organisation& organisation,
                        const std::stop_token& stop);
 
+/// API credits that may be spent in any 24 hours, with the reserve taken off.
+std::uint64_t allowed_credits(const CreditsConfig& config, const ZohoOrganisation& organisation);
+
 /// Refuses streams of modules that the organisation does not have: SyncError{bad_config} names
 /// them.
 void require_modules(ApiClient& client, const Config& config, const std::stop_token& stop);

@@ -20,6 +20,8 @@ const char* to_string(ErrorKind kind) {
         return "unauthorized";
     case ErrorKind::auth_refused:
         return "auth_refused";
+    case ErrorKind::token_failed:
+        return "token_failed";
     case ErrorKind::token_throttled:
         return "token_throttled";
     case ErrorKind::wrong_data_center:
@@ -67,6 +69,7 @@ Reaction reaction_to(ErrorKind kind) {
     case ErrorKind::credits_exhausted:
     case ErrorKind::unauthorized:
     case ErrorKind::auth_refused:
+    case ErrorKind::token_failed:
     case ErrorKind::token_throttled:
     case ErrorKind::wrong_data_center:
         return Reaction::pause_organisation;

@@ -16,6 +16,7 @@ enum class ErrorKind {
     credits_exhausted,  ///< Our own budget, or Zoho's, is used up for now.
     unauthorized,       ///< A fresh access token was refused.
     auth_refused,       ///< The token endpoint refuses the credentials; only the operator can help.
+    token_failed,       ///< The accounts server did not give a token this time.
     token_throttled,    ///< Too many tokens were asked for.
     wrong_data_center,  ///< The token reply names another API host than the configured one.
     denied,             ///< No permission, scope or feature for this module.

@@ -68,9 +68,10 @@ void Scan::take(const PageFacts& page) {
 }
 
 void Scan::note(const PageFacts& page, const PageRequest& asked) {
-    if (!progress_.first_date) {
-        progress_.first_date = page.date;
+    if (!has_first_reply_ && progress_.at == progress_.start) {
+        progress_.first_date = page.date; // Of the first reply only: a later one vouches for less.
     }
+    has_first_reply_ = true;
     for (const auto version : page.versions) {
         progress_.greatest = std::max(progress_.greatest.value_or(version), version);
     }
@@ -97,7 +98,7 @@ void Scan::take_anchored(const PageFacts& page, const PageRequest& asked) {
             page.versions.begin());
     }
     if (!page.more_records || is_of_next_scan(page)) {
-        finish();
+        finish(!page.more_records);
         return;
     }
     if (page.versions.back() < progress_.at) {
@@ -163,7 +164,7 @@ void Scan::follow_token(const PageFacts& page) {
 void Scan::end_walk_of_second(bool list_ended) {
     if (phase_ == Phase::confirming && ids_ == ids_before_) {
         if (list_ended_before_) {
-            finish();
+            finish(true);
             return;
         }
         // Not the last row of the page that led out of the second: a token gave it, so it proves

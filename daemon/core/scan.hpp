@@ -67,6 +67,10 @@ public:
 
     [[nodiscard]] bool finished() const { return phase_ == Phase::finished; }
 
+    /// Once finished: whether it read to the end of the list. If not, it ended where the next scan
+    /// begins, and records edited meanwhile may lie beyond: nothing may be concluded from absence.
+    [[nodiscard]] bool reached_end_of_list() const { return reached_end_of_list_; }
+
     [[nodiscard]] const ScanProgress& progress() const { return progress_; }
 
     [[nodiscard]] std::optional<bool> inclusive() const { return inclusive_; }
@@ -92,7 +96,10 @@ private:
     [[nodiscard]] bool is_of_next_scan(const PageFacts& page) const;
     [[nodiscard]] bool leads_out_of_second(const PageFacts& page);
 
-    void finish() { phase_ = Phase::finished; }
+    void finish(bool list_ended) {
+        phase_ = Phase::finished;
+        reached_end_of_list_ = list_ended;
+    }
 
     Phase phase_ = Phase::walking;
     ScanProgress progress_;
@@ -107,7 +114,9 @@ private:
     int pages_beyond_ = 0;              ///< Pages in a row that hold no row of the second.
     std::set<std::int64_t> ids_;        ///< What this walk of the second has shown.
     std::set<std::int64_t> ids_before_; ///< What the walk before has shown.
-    bool list_ended_before_ = false;    ///< The walk before ended with the list itself.
+    bool reached_end_of_list_ = false;
+    bool has_first_reply_ = false;
+    bool list_ended_before_ = false; ///< The walk before ended with the list itself.
 };
 
 } // namespace zohosyncd

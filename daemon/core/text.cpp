@@ -322,6 +322,16 @@ std::size_t append_clean_json(std::string& out, std::string_view raw_json) {
     return count;
 }
 
+std::string_view cut_utf8(std::string_view text, std::size_t bytes) {
+    if (text.size() <= bytes) {
+        return text;
+    }
+    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80U) {
+        --bytes;
+    }
+    return text.substr(0, bytes);
+}
+
 bool json_depth_ok(std::string_view raw_json, int max) {
     int depth = 0;
     for (std::size_t at = 0; at < raw_json.size();) {

@@ -22,6 +22,9 @@ std::size_t append_unescaped_json_string(std::string& out, std::string_view raw_
 /// no replacement). Requires text that is JSON apart from what its strings hold.
 std::size_t append_clean_json(std::string& out, std::string_view raw_json);
 
+/// The first `bytes` bytes of UTF-8 text, or fewer, so that no character is cut in two.
+[[nodiscard]] std::string_view cut_utf8(std::string_view text, std::size_t bytes);
+
 /// Whether objects and arrays nest at most `max` deep. A scalar has depth 0.
 [[nodiscard]] bool json_depth_ok(std::string_view raw_json, int max = 64);
 

@@ -173,9 +173,11 @@ private:
                                 " bytes and was dropped");
         }
         const std::string detail = error_[0] != '\0' ? error_ : curl_easy_strerror(result);
-        const bool is_unsent = result == CURLE_COULDNT_RESOLVE_HOST ||
-                               result == CURLE_COULDNT_RESOLVE_PROXY ||
-                               result == CURLE_COULDNT_CONNECT;
+        // Zero until name, connection, proxy and TLS are done: then nothing of the request has
+        // left.
+        curl_off_t ready_to_send = 0;
+        curl_easy_getinfo(handle_.get(), CURLINFO_PRETRANSFER_TIME_T, &ready_to_send);
+        const bool is_unsent = ready_to_send == 0;
         throw SyncError(is_unsent ? ErrorKind::unreachable : ErrorKind::network,
                         "request to " + host + " failed: " + detail);
     }

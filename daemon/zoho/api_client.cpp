@@ -1,6 +1,7 @@
 #include "daemon/zoho/api_client.hpp"
 
 #include "daemon/core/errors.hpp"
+#include "daemon/core/text.hpp"
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/zoho/api_errors.hpp"
@@ -12,6 +13,7 @@
 namespace zohosyncd {
 namespace {
 
+constexpr long too_many_requests = 429;
 constexpr std::chrono::seconds longest_retry_after = std::chrono::hours(1);
 
 std::chrono::milliseconds retry_after_of(const HttpResponse& response) {
@@ -76,7 +78,17 @@ void ApiClient::send(const ApiRequest& request,
     }
     const auto permit = gate_.acquire(true, stop);
     ++requests_sent_;
-    transport_->send(http, response_, stop);
+    try {
+        transport_->send(http, response_, stop);
+    } catch (const SyncError& error) {
+        if (reaction_to(error.kind()) == Reaction::pause_organisation) {
+            gate_.pause({}); // Before the permit goes back, or others would still be let out.
+        }
+        throw;
+    }
+    if (response_.status == too_many_requests) {
+        gate_.pause(retry_after_of(response_));
+    }
 }
 
 ApiReply ApiClient::get(const ApiRequest& request, const std::stop_token& stop) {
@@ -143,9 +155,9 @@ void ApiClient::fail(const ApiRequest& request) const {
     std::string message =
         "GET " + request.path + " was answered with " + std::to_string(response_.status);
     if (!error.code.empty()) {
-        message += " " + error.code.substr(0, 60);
+        message += " " + std::string(cut_utf8(error.code, 60));
         if (!error.message.empty()) {
-            message += " (" + error.message.substr(0, 160) + ")";
+            message += " (" + std::string(cut_utf8(error.message, 160)) + ")";
         }
     }
     throw SyncError(kind, message + ": " + advice_for(kind))

@@ -50,7 +50,9 @@ bool add_page(const std::string& body, DeletedRecords& records) {
     return more->get<bool>() && !reply["data"].empty();
 }
 
-/// One reading of the whole list. `pages` says how many requests it took.
+/// One reading of the list. `pages` says how many requests it took. Zoho may refuse to page past
+/// 2,000 rows, as it does for records (zoho-api-facts §8): then what was read is kept and called
+/// incomplete.
 DeletedRecords read_once(ApiClient& client,
                          const std::string& module,
                          std::chrono::sys_seconds since,
@@ -62,11 +64,19 @@ DeletedRecords read_once(ApiClient& client,
         ApiRequest request{
             "/" + module + "/deleted", {{"type", "all"}, {"per_page", "200"}}, since};
         request.query.emplace_back("page", std::to_string(pages + 1));
-        const ApiReply reply = client.get(request, stop);
-        if (pages == 0) {
-            records.date = reply.date;
+        try {
+            const ApiReply reply = client.get(request, stop);
+            if (pages == 0) {
+                records.date = reply.date;
+            }
+            has_more = reply.has_body() && add_page(*reply.body, records);
+        } catch (const SyncError& error) {
+            if (error.zoho_code() != "DISCRETE_PAGINATION_LIMIT_EXCEEDED") {
+                throw;
+            }
+            records.is_complete = false;
+            has_more = false;
         }
-        has_more = reply.has_body() && add_page(*reply.body, records);
     }
     return records;
 }
@@ -80,15 +90,17 @@ DeletedRecords read_deleted(ApiClient& client,
     int pages = 0;
     DeletedRecords records = read_once(client, module, since, pages, stop);
     bool is_settled = pages <= 1;
-    for (int reading = 1; !is_settled && reading < most_readings; ++reading) {
+    for (int reading = 1; records.is_complete && !is_settled && reading < most_readings;
+         ++reading) {
         DeletedRecords again = read_once(client, module, since, pages, stop);
         again.date = records.date; // The mark may not pass what the first reading could see.
         is_settled = again.deleted_at == records.deleted_at;
         records = std::move(again);
     }
-    if (!is_settled) {
-        records.date
-            .reset(); // Without it the mark stays, and the next run reads the same part again.
+    records.is_complete = records.is_complete && is_settled;
+    if (!records.is_complete) {
+        // Without it the mark stays, and the next run reads the same part again.
+        records.date.reset();
     }
     return records;
 }

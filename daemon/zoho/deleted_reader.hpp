@@ -17,6 +17,8 @@ struct DeletedRecords {
         deleted_at; ///< By id: the latest deleted_time.
     std::optional<std::chrono::sys_seconds>
         date; ///< Of the first reply; unset when the list never held still.
+    /// False when the list was cut by Zoho or never held still: then absence from it says nothing.
+    bool is_complete = true;
 };
 
 /// Reads `GET /{Module}/deleted` from `since` on. The list has page numbers only, and a restore

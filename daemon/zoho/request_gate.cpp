@@ -39,24 +39,26 @@ void RequestGate::sleep_unlocked(std::unique_lock<std::mutex>& lock,
 }
 
 void RequestGate::wait_for_turn(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
-    if (!changed_.wait(lock, stop, [this] { return may_pass(); })) {
-        throw SyncError(ErrorKind::stopped, "stopped while waiting for the request limit");
-    }
-    // Holding the turn: only one waits for the instant, so that what is booked is what is sent.
-    turn_is_taken_ = true;
-    while (!stop.stop_requested()) {
-        const auto now = clock_.now();
-        const auto due = std::max(limiter_.next_free(now), paused_until_);
-        if (due <= now) {
-            break;
+    do {
+        if (!changed_.wait(lock, stop, [this] { return may_pass(); })) {
+            throw SyncError(ErrorKind::stopped, "stopped while waiting for the request limit");
         }
-        sleep_unlocked(lock, due, stop);
-    }
-    turn_is_taken_ = false;
-    changed_.notify_all();
-    if (stop.stop_requested()) {
-        throw SyncError(ErrorKind::stopped, "stopped while waiting for the request limit");
-    }
+        // Holding the turn: only one waits for the instant, so that what is booked is what is sent.
+        turn_is_taken_ = true;
+        while (!stop.stop_requested()) {
+            const auto now = clock_.now();
+            const auto due = std::max(limiter_.next_free(now), paused_until_);
+            if (due <= now) {
+                break;
+            }
+            sleep_unlocked(lock, due, stop);
+        }
+        turn_is_taken_ = false;
+        changed_.notify_all();
+        if (stop.stop_requested()) {
+            throw SyncError(ErrorKind::stopped, "stopped while waiting for the request limit");
+        }
+    } while (!may_pass()); // A pause that began meanwhile lets only its probe through.
 }
 
 RequestGate::Permit RequestGate::acquire(bool costs_credit, const std::stop_token& stop) {
@@ -121,6 +123,14 @@ void RequestGate::succeeded() {
 void RequestGate::set_credits_left(std::optional<std::int64_t> credits) {
     const std::lock_guard lock(mutex_);
     credits_left_ = credits;
+    if (credits_left_) {
+        *credits_left_ -= static_cast<std::int64_t>(credits_spent_); // Sent meanwhile.
+    }
+}
+
+std::uint64_t RequestGate::credits_spent() const {
+    const std::lock_guard lock(mutex_);
+    return credits_spent_;
 }
 
 std::uint64_t RequestGate::take_credits_spent() {

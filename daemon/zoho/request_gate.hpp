@@ -53,6 +53,7 @@ public:
 
     /// How many credits may still be spent; unset means no limit is known yet.
     void set_credits_left(std::optional<std::int64_t> credits);
+    [[nodiscard]] std::uint64_t credits_spent() const;
     /// Requests sent that cost a credit, since the last call of this function.
     std::uint64_t take_credits_spent();
     /// Puts back what could not be recorded.

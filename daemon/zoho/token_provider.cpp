@@ -2,6 +2,7 @@
 
 #include "daemon/core/errors.hpp"
 #include "daemon/core/identifiers.hpp"
+#include "daemon/core/text.hpp"
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -231,14 +232,21 @@ void TokenProvider::fetch(HttpTransport& transport, const std::stop_token& stop)
     save_file();
     try {
         transport.send(token_request(), response, stop);
+        accept_reply(response);
     } catch (const SyncError& error) {
         if (error.kind() == ErrorKind::unreachable) {
             requested_at_.pop_back(); // It never left, so Zoho did not count it.
             save_file();
         }
+        if (error.kind() == ErrorKind::stopped) {
+            throw;
+        }
+        gate_.pause({}); // While the permit is held: the others would use up the five at once.
+        if (error.kind() == ErrorKind::network || error.kind() == ErrorKind::bad_response) {
+            throw SyncError(ErrorKind::token_failed, std::string("access token: ") + error.what());
+        }
         throw;
     }
-    accept_reply(response);
     save_file();
 }
 
@@ -247,11 +255,11 @@ void TokenProvider::accept_reply(const HttpResponse& response) {
     // §1.3). Only what comes with a 5xx is no verdict on them.
     const auto reply = nlohmann::json::parse(response.body, nullptr, false);
     if (response.status < 500 && reply.is_object() && !text_at(reply, "error").empty()) {
-        refuse(text_at(reply, "error").substr(0, 60), settings_.accounts_url);
+        refuse(std::string(cut_utf8(text_at(reply, "error"), 60)), settings_.accounts_url);
     }
     const std::string token = reply.is_object() ? text_at(reply, "access_token") : std::string{};
     if (token.empty()) {
-        throw SyncError(response.status >= 500 ? ErrorKind::server_error : ErrorKind::bad_response,
+        throw SyncError(ErrorKind::token_failed,
                         settings_.accounts_url + " answered " + std::to_string(response.status) +
                             " without an access token to a token request; is accounts_url right?")
             .with_http_status(response.status);
@@ -269,7 +277,7 @@ void TokenProvider::check_api_domain(const std::string& named) const {
     }
     throw SyncError(ErrorKind::wrong_data_center,
                     "wrong data centre: " + settings_.accounts_url +
-                        " says the organisation's API is at " + host.substr(0, 100) +
+                        " says the organisation's API is at " + std::string(cut_utf8(host, 100)) +
                         ", but the connection names " + settings_.api_domain + "; " +
                         advice_for(host));
 }

@@ -78,7 +78,9 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
     bool taken = false;
     const auto now = database_.write([&] {
         const auto seen = load(database_, connection);
-        taken = seen.holder.empty() || seen.expired || (seen.session_bound && locked);
+        // The byte's lock ends with its process, so it alone decides; a slow heart (a long merge
+        // holds the file) is no death. Only a holder without the lock is judged by its heart.
+        taken = seen.holder.empty() || (seen.session_bound ? locked : seen.expired);
         if (!taken) {
             return seen;
         }
