@@ -31,13 +31,13 @@ class Ties(EndToEnd):
         print("%.1f s, %d requests" % (result.seconds, len(simulator.requests())), end=" ", flush=True)
 
     def test_nothing_is_lost_when_records_move_between_pages(self):
-        ties = {"leads": 450, "contacts": 201, "notes": 150}
+        ties = {"leads": 230, "contacts": 201, "notes": 100}
         for since_mode in ("inclusive", "exclusive"):
             for token_mode in TOKENS:
                 with self.subTest(token_mode=token_mode, if_modified_since=since_mode):
                     target = self.sqlite() if token_mode == "snapshot" else self.postgres()
                     simulator, home = self.prepared(target, token_mode, since_mode, ties, "--fields", "contacts=70")
-                    modules = {"edits_per_request": 3, "deletes_per_request": 0.7, "restores_per_request": 0.3,
+                    modules = {"edits_per_request": 2, "deletes_per_request": 0.7, "restores_per_request": 0.3,
                                "creates_per_request": 0.5}
                     simulator.post("churn", **modules)
                     self.sync(home)
@@ -54,12 +54,12 @@ class Ties(EndToEnd):
 
     def test_a_large_walk_under_churn(self):
         target = self.postgres()
-        records = scaled(3000)
+        records = scaled(1200)
         simulator = self.simulator("--records", "leads=%d" % records, "--tie", "leads=500")
         home = self.install(simulator, target, streams={"leads": None})
         for token_mode in TOKENS:
             simulator.post("mode", token_mode=token_mode)
-            simulator.post("churn", edits_per_request=20, deletes_per_request=2, restores_per_request=1, creates_per_request=2)
+            simulator.post("churn", edits_per_request=6, deletes_per_request=1, restores_per_request=0.5, creates_per_request=1)
             self.sync(home)
             simulator.post("tie", module="Leads", count=450)
             self.sync(home)
