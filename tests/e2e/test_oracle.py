@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 from decimal import Decimal
 
 import oracle
-from harness import EndToEnd, SqliteTarget
+from harness import EndToEnd
 
 STREAM, MODULE = "leads", "Leads"
 TEXTS = {
@@ -278,7 +278,7 @@ class Oracle(EndToEnd):
         self.check(self.postgres(), postgres_faults)
 
     def test_names_every_planted_fault_in_sqlite(self):
-        self.check(SqliteTarget(), sqlite_faults)
+        self.check(self.sqlite(), sqlite_faults)
 
     def test_judges_users(self):
         target = self.sqlite()
