@@ -4,7 +4,7 @@ import os
 import time
 import unittest
 
-from harness import STREAMS, EndToEnd, module_of
+from harness import STREAMS, EndToEnd
 from servers import PostgresServer, PostgresTarget, free_port, wait_until
 
 SMALL = ("--records", "leads=220,contacts=210", "--scale", "0.05")

@@ -1,6 +1,6 @@
 """Many records in one second, and records that move between two pages."""
 
-from harness import EndToEnd, module_of, scaled
+from harness import EndToEnd, scaled
 
 # Stream to the number of its records that share one second; each has others around.
 TIES = {"accounts": 1, "calls": 199, "contacts": 200, "deals": 201, "tasks": 1000}
