@@ -68,7 +68,7 @@ void Scan::take(const PageFacts& page) {
 }
 
 void Scan::note(const PageFacts& page, const PageRequest& asked) {
-    if (!has_first_reply_ && progress_.at == progress_.start) {
+    if (!has_first_reply_ && !progress_.first_date && progress_.at == progress_.start) {
         progress_.first_date = page.date; // Of the first reply only: a later one vouches for less.
     }
     has_first_reply_ = true;

@@ -111,13 +111,13 @@ TEST_CASE("every answer of the token endpoint has its kind") {
         {"too many tokens, 400", 400, R"({"error_description":"too many requests","error":"Access Denied","status":"failure"})", ErrorKind::token_throttled},
         {"too many tokens, 200", 200, R"({"error":"Access Denied"})", ErrorKind::token_throttled},
         {"error beside a token", 200, R"({"error":"invalid_client","access_token":"x"})", ErrorKind::auth_refused},
-        {"a login page", 200, "<html>sign in</html>", ErrorKind::bad_response},
-        {"nothing", 200, "", ErrorKind::bad_response},
-        {"an empty token", 200, R"({"access_token":""})", ErrorKind::bad_response},
-        {"a token that is no text", 200, R"({"access_token":5})", ErrorKind::bad_response},
-        {"an array", 200, "[]", ErrorKind::bad_response},
-        {"a gateway's page", 502, "<html>", ErrorKind::server_error},
-        {"a server's error in JSON", 500, R"({"error":"general_error"})", ErrorKind::server_error},
+        {"a login page", 200, "<html>sign in</html>", ErrorKind::token_failed},
+        {"nothing", 200, "", ErrorKind::token_failed},
+        {"an empty token", 200, R"({"access_token":""})", ErrorKind::token_failed},
+        {"a token that is no text", 200, R"({"access_token":5})", ErrorKind::token_failed},
+        {"an array", 200, "[]", ErrorKind::token_failed},
+        {"a gateway's page", 502, "<html>", ErrorKind::token_failed},
+        {"a server's error in JSON", 500, R"({"error":"general_error"})", ErrorKind::token_failed},
     };
     for (const auto& c : cases) {
         CAPTURE(c.name);
@@ -371,7 +371,7 @@ TEST_CASE("a failed exchange leaves no token behind") {
     World world;
     world.script.reply_to_token(500, "");
 
-    CHECK(world.process.failure()->kind() == ErrorKind::server_error);
+    CHECK(world.process.failure()->kind() == ErrorKind::token_failed);
     CHECK(world.process.get() == "token-2");
 }
 
