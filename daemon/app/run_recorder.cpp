@@ -133,7 +133,8 @@ void RunRecorder::log_finished(const Checkpoint& checkpoint) {
                 kv("seconds", since(context_.clock, started_))});
     context_.board.update(key_.stream, [&](StreamProgress& line) {
         line.activity = StreamActivity::done;
-        line.anchor = checkpoint.anchor ? format_utc(*checkpoint.anchor) : "";
+        const bool reads_all = checkpoint.anchor.value_or(Instant{}) == Instant{};
+        line.anchor = reads_all ? "" : format_utc(*checkpoint.anchor);
     });
     flush_credits();
 }
