@@ -22,9 +22,10 @@ constexpr std::size_t fetchers = 3;
 constexpr Backoff::Policy stream_backoff{1s, 5min};
 // `sync` gives a stream this many chances before it counts as failed.
 constexpr int attempts_of_sync = 6;
-// A module without permission, or a table that waits for an operator, is looked at again this
-// often.
-constexpr std::chrono::milliseconds seldom = 1h;
+// A module without permission is asked for again this often: each time costs a credit.
+constexpr std::chrono::milliseconds after_denial = 1h;
+// A table that waits for an operator costs Zoho nothing, and is mended at any moment.
+constexpr std::chrono::milliseconds after_block = 1min;
 
 StreamStatus status_for(Reaction reaction) {
     switch (reaction) {
@@ -312,7 +313,7 @@ void Engine::retry_later(Slot& slot, const RunResult& result, Reaction reaction)
     std::uniform_real_distribution<double> share(0.0, 1.0);
     auto wait = std::max(slot.backoff.next(share(jitter_)), result.retry_after);
     if (is_lasting) {
-        wait = std::max(wait, seldom);
+        wait = std::max(wait, reaction == Reaction::deny_stream ? after_denial : after_block);
     }
     slot.due = parts_.clock.now() + wait;
 }
