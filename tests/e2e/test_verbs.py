@@ -119,7 +119,9 @@ class Verbs(EndToEnd):
         self.assertEqual(self.target.row_versions("leads"), versions)
         reached = min(since_of(r) for r in lists_of(self.sim.requests(), "Leads"))
         self.assertLessEqual(reached, since_of({"if_modified_since": anchor}) + 1)
-        self.assertEqual(self.home.run("reset", "nothing").code, 1)
+        unknown = self.home.run("reset", "nothing")
+        self.assertEqual(unknown.code, 65)  # As any unknown stream.
+        self.assertIn("nothing", unknown.err)
         self.assert_equal_to_ledger(self.sim, self.target)
 
     def test_a_running_daemon_notices_a_reset(self):
