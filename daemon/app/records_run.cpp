@@ -58,6 +58,7 @@ void RecordsRun::run() {
         std::make_unique<ListReader>(context_.client, stream_.endpoint.module, prepared_.schema);
     buffer_ = std::make_unique<PageBuffer>(prepared_.schema.columns.size(), context_.clock);
     Scan scan = choose_scan();
+    scan_began_at_ = scan.progress().at;
     walk(scan);
     finish(scan);
 }
@@ -175,7 +176,8 @@ void RecordsRun::commit_pages(const Scan& scan) {
     // As the state row now is: a commit that moves no mark writes it again.
     prepared_.state.anchor = checkpoint.anchor;
     prepared_.state.scan = checkpoint.scan;
-    memory_.has_progressed = true;
+    // Rows alone are no progress: the page at the resume point brings the same again.
+    memory_.has_progressed = memory_.has_progressed || scan.progress().at > scan_began_at_;
     log::event(Level::debug,
                "page_committed",
                {kv("stream", stream_.endpoint.stream),

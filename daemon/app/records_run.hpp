@@ -57,6 +57,7 @@ private:
     std::string mapping_hash_;
     Checkpoint at_start_; ///< The state as the run found it.
     Checkpoint checkpoint_;
+    std::chrono::sys_seconds scan_began_at_; ///< Where this run took the scan up.
     std::unique_ptr<ListReader> reader_;
     std::unique_ptr<PageBuffer> buffer_;
     std::uint64_t rows_read_ = 0;

@@ -35,7 +35,7 @@ struct StreamMemory {
     /// Soft-deleted records that vanished from the delete list and were gone when asked for, and
     /// when that was first seen. Asked again until the overlap has passed: a restore may show late.
     std::map<std::int64_t, Clock::TimePoint> gone_since;
-    bool has_progressed = false; ///< Pages were committed since the last failure.
+    bool has_progressed = false; ///< A scan has come further since the last failure.
     std::optional<Clock::TimePoint> deletes_checked_at;
 };
 

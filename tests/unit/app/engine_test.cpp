@@ -139,6 +139,23 @@ TEST_CASE("a long load may meet more hiccups than a stream has attempts") {
     CHECK(rig.target.calls("record_failure").size() == 9);
 }
 
+TEST_CASE("reading the same rows again is no progress") {
+    Rig rig;
+    rig.add("leads");
+    rig.answer = [&](const std::string& path, const std::stop_token&) -> std::optional<Reply> {
+        if (path == "Leads") {
+            return Reply{200, page({record(1, noon - 1h)}), {}, {}};
+        }
+        return path == "Leads/deleted" ? std::optional(refusal(500, "INTERNAL_ERROR"))
+                                       : std::nullopt;
+    };
+    rig.most_requests = 100;
+
+    CHECK(rig.run(EngineMode::once).failed == 1);
+
+    CHECK(rig.times_of("Leads/deleted").size() == 6);
+}
+
 TEST_CASE("what only an operator can mend is tried once in a single pass") {
     struct Case {
         const char* name;
