@@ -64,8 +64,9 @@ public:
     /// `epoch` and throws SyncError{lease_lost} otherwise.
     virtual void write_under_lease(const std::string& connection, std::int64_t epoch) = 0;
 
-    /// Takes the lease when it is free, when its holder's session is gone, or when its heart has
-    /// not beaten for `lease_expiry`. Never waits for another process.
+    /// Takes the lease when it is free, when its holder's session is gone, or, where a session may
+    /// outlive its process (PostgreSQL), when its heart has not beaten for `lease_expiry`. Never
+    /// waits for another process.
     virtual Lease try_acquire_lease(const std::string& connection, const std::string& holder) = 0;
     /// Keeps the lease alive; throws SyncError{lease_lost} when it is another's.
     virtual void heartbeat(const std::string& connection, std::int64_t epoch) = 0;
@@ -101,8 +102,8 @@ public:
     /// first.
     virtual std::vector<Deletion>
     soft_deleted(const StreamSchema& schema, std::chrono::sys_seconds since, std::size_t limit) = 0;
-    /// Applies deletions to rows that exist and are live; others are ignored. One transaction with
-    /// the checkpoint.
+    /// Applies deletions to rows that exist, and corrects the time of rows deleted before. One
+    /// transaction with the checkpoint.
     virtual WriteStats write_deletions(const StreamKey& key,
                                        const StreamSchema& schema,
                                        std::span<const Deletion> deletions,

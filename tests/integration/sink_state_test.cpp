@@ -176,6 +176,12 @@ TEST_CASE_TEMPLATE("who lost the lease can not write any more", Target, ZOHOSYNC
     p.target.run("UPDATE " + Target::state("lease") + " SET beat_at = " +
                  (Target::is_postgres ? "now() - interval '9 s'" : "beat_at - 9"));
     const auto taken = other->try_acquire_lease("ZOHO_CRM", "host-b pid 2");
+    if constexpr (!Target::is_postgres) {
+        // The file's lock says that the process lives, and a long merge of its own may be what
+        // holds its heart: a file has no half-open connections.
+        CHECK_FALSE(taken.acquired);
+        return;
+    }
     REQUIRE(taken.acquired);
     CHECK(taken.epoch > mine.epoch);
 

@@ -317,7 +317,7 @@ TEST_CASE("a refused connection is unreachable and names the host alone") {
 TEST_CASE("only http and https are spoken") {
     const auto transport = make_curl_transport(short_limits());
 
-    CHECK(failure(*transport, get("file:///etc/hostname"))->kind() == ErrorKind::network);
+    CHECK(failure(*transport, get("file:///etc/hostname"))->kind() == ErrorKind::unreachable);
 }
 
 TEST_CASE("a transport works again after a failure") {
