@@ -1,5 +1,7 @@
 #include "daemon/zoho/api_errors.hpp"
 
+#include "daemon/zoho/json_text.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <array>
@@ -30,11 +32,6 @@ constexpr std::array<std::pair<std::string_view, ErrorKind>, 18> by_code{{
     {"INVALID_URL_PATTERN", ErrorKind::bad_response},
     {"INVALID_REQUEST_METHOD", ErrorKind::bad_response},
 }};
-
-std::string text_at(const nlohmann::json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 } // namespace
 

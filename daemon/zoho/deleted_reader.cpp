@@ -3,6 +3,7 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/core/number.hpp"
 #include "daemon/core/time.hpp"
+#include "daemon/zoho/json_text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -16,11 +17,6 @@ using nlohmann::json;
 // Two equal readings are the rule; a list that changes between every two readings is read again in
 // the next run anyway, with the overlap.
 constexpr int most_readings = 5;
-
-std::string text_at(const json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 /// Adds one page and returns whether another follows.
 bool add_page(const std::string& body, DeletedRecords& records) {

@@ -1,6 +1,7 @@
 #include "daemon/zoho/metadata.hpp"
 
 #include "daemon/core/errors.hpp"
+#include "daemon/zoho/json_text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -11,11 +12,6 @@ namespace zohosyncd {
 namespace {
 
 using nlohmann::json;
-
-std::string text_at(const json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 bool flag_at(const json& object, const char* key) {
     const auto found = object.find(key);

@@ -3,6 +3,7 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/core/identifiers.hpp"
 #include "daemon/core/text.hpp"
+#include "daemon/zoho/json_text.hpp"
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -52,11 +53,6 @@ std::int64_t unix_seconds(std::chrono::system_clock::time_point time) {
 
 std::chrono::system_clock::time_point from_unix(std::int64_t seconds) {
     return std::chrono::system_clock::time_point(std::chrono::seconds(seconds));
-}
-
-std::string text_at(const nlohmann::json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
 /// "expires_in": a number or a number in quotes, in seconds.
