@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """End-to-end tests: the real binary, the simulated Zoho, a real database.
 
-run.py --binary PATH --simulator PATH [--pg CONNINFO] [pattern …]
+run.py --binary PATH --simulator PATH [--pg CONNINFO] [--tests DIRECTORY] [pattern …]
 
 A pattern is a file (test_first_sync) or a part of a test's name. Without --pg and ZOHOSYNCD_TEST_PG a
 throw-away PostgreSQL is started. ZOHOSYNCD_E2E_SCALE=30 gives the sizes that a release is judged by.
@@ -26,6 +26,7 @@ def main():
     parser.add_argument("--binary", required=True)
     parser.add_argument("--simulator", required=True)
     parser.add_argument("--pg", help="conninfo of a superuser on a throw-away server")
+    parser.add_argument("--tests", type=Path, default=HERE, help="directory of other tests that build on these")
     parser.add_argument("patterns", nargs="*")
     arguments = parser.parse_args()
     os.environ["ZOHOSYNCD_BINARY"] = str(Path(arguments.binary).resolve())
@@ -34,7 +35,8 @@ def main():
         os.environ["ZOHOSYNCD_TEST_PG"] = arguments.pg
 
     sys.path.insert(0, str(HERE))
-    found = unittest.defaultTestLoader.discover(str(HERE), pattern="test_*.py", top_level_dir=str(HERE))
+    tests = str(arguments.tests.resolve())
+    found = unittest.defaultTestLoader.discover(tests, pattern="test_*.py", top_level_dir=tests)
     chosen = [t for t in tests_in(found)
               if not arguments.patterns or any(p in t.id() or t.id().startswith("unittest.loader") for p in arguments.patterns)]
     if not chosen:
