@@ -2,9 +2,111 @@
 
 #include "daemon/app/loose_run.hpp"
 #include "daemon/app/records_run.hpp"
+#include "daemon/app/run_recorder.hpp"
 #include "daemon/core/errors.hpp"
+#include "daemon/runtime/log.hpp"
+
+#include <algorithm>
+#include <utility>
 
 namespace zohosyncd {
+namespace {
+
+using log::kv;
+using log::Level;
+
+StreamStatus status_for(Reaction reaction) {
+    switch (reaction) {
+    case Reaction::deny_stream:
+        return StreamStatus::denied;
+    case Reaction::block_stream:
+        return StreamStatus::blocked;
+    case Reaction::back_off_stream:
+    case Reaction::pause_organisation:
+    case Reaction::end_process:
+        break;
+    }
+    return StreamStatus::backoff;
+}
+
+StreamActivity activity_for(Reaction reaction) {
+    switch (reaction) {
+    case Reaction::deny_stream:
+        return StreamActivity::denied;
+    case Reaction::block_stream:
+        return StreamActivity::blocked;
+    case Reaction::back_off_stream:
+    case Reaction::pause_organisation:
+    case Reaction::end_process:
+        break;
+    }
+    return StreamActivity::backing_off;
+}
+
+bool is_about_the_target(ErrorKind kind) {
+    return kind == ErrorKind::sink_down || kind == ErrorKind::sink_full ||
+           kind == ErrorKind::sink_conflict || kind == ErrorKind::lease_lost;
+}
+
+void look_for_credits(const RunContext& context) {
+    try {
+        settle_credits(context.sink,
+                       context.gate,
+                       context.config.source.name,
+                       context.organisation.credits_allowed);
+    } catch (const SyncError& error) {
+        log::event(Level::warn, "credits_not_counted", {kv("error", error.what())});
+    }
+}
+
+void write_failure_down(const RunContext& context,
+                        const StreamConfig& stream,
+                        Reaction reaction,
+                        const SyncError& error) {
+    try {
+        const StreamKey key{context.config.source.name, stream.endpoint.stream, stream.target};
+        context.sink.record_failure(key, status_for(reaction), error.what());
+    } catch (const SyncError& second) {
+        // The run failed already; that its failure can not be written down is a second line, not a
+        // second fault.
+        log::event(Level::warn, "failure_not_recorded", {kv("error", second.what())});
+    }
+}
+
+/// Returns how long the stream has to wait at least.
+std::chrono::milliseconds see_to_failure(const RunContext& context,
+                                         const StreamConfig& stream,
+                                         int attempt,
+                                         const SyncError& error) {
+    const auto reaction = reaction_to(error.kind());
+    auto wait = error.retry_after();
+    if (error.kind() == ErrorKind::credits_exhausted) {
+        look_for_credits(context); // The window moves on while nothing is spent.
+    }
+    if (reaction == Reaction::pause_organisation) {
+        wait = std::max(wait, context.gate.pause(error.retry_after()));
+    }
+    log::event(reaction == Reaction::back_off_stream || reaction == Reaction::pause_organisation
+                   ? Level::warn
+                   : Level::error,
+               "run_failed",
+               {kv("stream", stream.endpoint.stream),
+                kv("kind", to_string(error.kind())),
+                kv("attempt", attempt),
+                kv("zoho_code", error.zoho_code()),
+                kv("sqlstate", error.sqlstate()),
+                kv("error", error.what())});
+    context.board.update(stream.endpoint.stream, [&](StreamProgress& line) {
+        line.activity = activity_for(reaction);
+        line.error = error.what();
+    });
+    if (!is_about_the_target(error.kind())) {
+        write_failure_down(context, stream, reaction, error);
+    }
+    return wait;
+}
+
+} // namespace
 
 void run_stream(const RunContext& context,
                 const StreamConfig& stream,
@@ -14,6 +116,26 @@ void run_stream(const RunContext& context,
         RecordsRun(context, stream, memory, stop).run();
     } else {
         LooseRun(context, stream, stop).run();
+    }
+}
+
+RunResult attempt_stream(const RunContext& context,
+                         const StreamConfig& stream,
+                         StreamMemory& memory,
+                         int attempt,
+                         const std::stop_token& stop) {
+    try {
+        run_stream(context, stream, memory, stop);
+        return {};
+    } catch (const SyncError& error) {
+        if (error.kind() == ErrorKind::stopped || stop.stop_requested()) {
+            return {ErrorKind::stopped, {}, false}; // An aborted request is no fault.
+        }
+        if (reaction_to(error.kind()) == Reaction::end_process) {
+            throw;
+        }
+        const auto wait = see_to_failure(context, stream, attempt, error);
+        return {error.kind(), wait, std::exchange(memory.has_progressed, false)};
     }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/app/run_context.hpp"
+#include "daemon/app/timetable.hpp"
 
 #include <stop_token>
 
@@ -13,5 +14,14 @@ void run_stream(const RunContext& context,
                 const StreamConfig& stream,
                 StreamMemory& memory,
                 const std::stop_token& stop);
+
+/// The same, but what goes wrong is seen to: logged, shown, written down, and the organisation
+/// paused where the trouble is everybody's. `attempt` counts the failures in a row, for the log.
+/// Throws SyncError only for what ends the process.
+RunResult attempt_stream(const RunContext& context,
+                         const StreamConfig& stream,
+                         StreamMemory& memory,
+                         int attempt,
+                         const std::stop_token& stop);
 
 } // namespace zohosyncd

@@ -22,9 +22,9 @@ constexpr std::chrono::milliseconds budget_wait = 1min;
 
 } // namespace
 
-RequestGate::RequestGate(Limits limits, Clock& clock)
+RequestGate::RequestGate(Limits limits, Clock& clock, unsigned jitter)
     : limits_(limits), clock_(clock), limiter_(limits.per_second, window), backoff_(pause_policy),
-      jitter_(std::random_device{}()), paused_until_(Clock::TimePoint::min()) {}
+      jitter_(jitter), paused_until_(Clock::TimePoint::min()) {}
 
 bool RequestGate::may_pass() const {
     return !turn_is_taken_ && in_flight_ < limits_.in_flight && !(is_probing_ && in_flight_ > 0);

@@ -38,7 +38,8 @@ public:
         RequestGate* gate_;
     };
 
-    RequestGate(Limits limits, Clock& clock);
+    /// `jitter` seeds the draws of the back-off.
+    RequestGate(Limits limits, Clock& clock, unsigned jitter = std::random_device{}());
 
     /// Waits for the turn. Throws SyncError: stopped, or credits_exhausted when `costs_credit` and
     /// the budget is spent.

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "daemon/config/config.hpp"
+#include "daemon/core/backoff.hpp"
+#include "daemon/core/errors.hpp"
+#include "daemon/runtime/clock.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace zohosyncd {
+
+/// How the streams are to be run.
+enum class EngineMode {
+    once,    ///< Each stream once, with a few retries; ends when all are done.
+    forever, ///< Each stream on its schedule until stopped.
+};
+
+/// What became of a run.
+struct RunResult {
+    std::optional<ErrorKind> error;
+    std::chrono::milliseconds retry_after{0};
+    bool has_progressed = false; ///< Its scan came further before it failed.
+};
+
+/// When each stream is to run next: what the engine decides, without its threads. Streams are named
+/// by their index in Config::streams. It neither reads a clock nor draws: the caller passes the
+/// time and the jitter in, and does the waiting. Not thread-safe.
+class Timetable {
+public:
+    /// One moment on both clocks: the steady one paces, the wall's is for times of day.
+    struct Moment {
+        Clock::TimePoint steady;
+        std::chrono::sys_seconds wall;
+    };
+
+    /// `streams` must outlive the timetable. Intervals grow by `stretch`. Every stream is due at
+    /// `now`, but a manual one that is to run for ever.
+    Timetable(const std::vector<StreamConfig>& streams,
+              EngineMode mode,
+              double stretch,
+              Clock::TimePoint now);
+
+    /// The streams that are due, in the order in which they fell due. They run from now on, and are
+    /// not due again before finished().
+    [[nodiscard]] std::vector<std::size_t> take_due(Clock::TimePoint now);
+
+    /// When the next of the streams that do not run falls due.
+    [[nodiscard]] std::optional<Clock::TimePoint> next_due() const;
+
+    /// The stream's run is over. `jitter`, 0 to 1, is its share of the back-off. Returns false when
+    /// the stream is given up.
+    bool finished(std::size_t stream, const RunResult& result, double jitter, Moment now);
+
+    /// Failures in a row.
+    [[nodiscard]] int attempts(std::size_t stream) const { return slots_[stream].attempts; }
+
+    /// Of one pass: nothing runs and nothing will.
+    [[nodiscard]] bool is_all_done() const;
+
+    [[nodiscard]] std::size_t succeeded() const;
+
+private:
+    struct Slot {
+        const Schedule* schedule;
+        std::optional<Clock::TimePoint> due; ///< Unset: not again.
+        Backoff backoff;
+        bool is_running = false;
+        bool has_succeeded = false;
+        int attempts = 0;
+    };
+
+    bool retry_later(Slot& slot, const RunResult& result, double jitter, Clock::TimePoint now);
+    [[nodiscard]] Clock::TimePoint after_success(const Slot& slot, Moment now) const;
+
+    EngineMode mode_;
+    double stretch_;
+    std::vector<Slot> slots_;
+};
+
+/// By how much the intervals have to grow so that polling stays within the credits; at least 1.
+double stretch_within_credits(const Config& config,
+                              std::uint64_t credits_allowed,
+                              std::chrono::sys_seconds now);
+
+} // namespace zohosyncd
