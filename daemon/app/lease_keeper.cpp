@@ -1,6 +1,7 @@
 #include "daemon/app/lease_keeper.hpp"
 
 #include "daemon/core/errors.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 
 #include <unistd.h>
@@ -14,8 +15,8 @@ using namespace std::chrono_literals;
 using log::kv;
 using log::Level;
 
-constexpr auto beat_interval = 2s; // A quarter of lease_expiry.
-constexpr auto ask_interval = 1s;  // So that a standby takes over within seconds.
+constexpr int beats_until_expiry = 4;
+constexpr auto ask_interval = 1s; // So that a standby takes over within seconds.
 
 } // namespace
 
@@ -37,7 +38,9 @@ LeaseKeeper::~LeaseKeeper() {
         return;
     }
     try {
+        ZOHOSYNCD_FAILPOINT("lease.release");
         sink_->release_lease(connection_, epoch_);
+        ZOHOSYNCD_FAILPOINT("lease.released");
     } catch (const SyncError& error) {
         // It runs out by itself.
         log::event(Level::warn, "lease_not_released", {kv("error", error.what())});
@@ -49,8 +52,10 @@ void LeaseKeeper::acquire(std::optional<std::chrono::seconds> patience,
     const auto deadline = patience ? std::optional(clock_.now() + *patience) : std::nullopt;
     bool is_announced = false;
     while (true) {
+        ZOHOSYNCD_FAILPOINT("lease.ask");
         const Lease lease = sink_->try_acquire_lease(connection_, this_process());
         if (lease.acquired) {
+            ZOHOSYNCD_FAILPOINT("lease.acquired");
             epoch_ = lease.epoch;
             is_held_ = true;
             return;
@@ -76,8 +81,9 @@ void LeaseKeeper::keep(std::function<void()> on_loss) {
 }
 
 void LeaseKeeper::beat(const std::function<void()>& on_loss, const std::stop_token& stop) {
-    while (clock_.sleep_for(beat_interval, stop)) {
+    while (clock_.sleep_for(failpoint::deadline(lease_expiry) / beats_until_expiry, stop)) {
         try {
+            ZOHOSYNCD_FAILPOINT("lease.beat");
             sink_->heartbeat(connection_, epoch_);
         } catch (const SyncError& error) {
             if (error.kind() == ErrorKind::lease_lost) {

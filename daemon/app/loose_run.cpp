@@ -3,6 +3,7 @@
 #include "daemon/app/records_run.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/core/zoho_field.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "daemon/zoho/loose_lists.hpp"
 
 namespace zohosyncd {
@@ -49,15 +50,18 @@ void LooseRun::begin() {
     prepared_ = recorder_.prepare(wanted_);
     checkpoint_ = recorder_.checkpoint_from(prepared_.state);
     context_.sink.begin_stage(recorder_.key(), prepared_.schema);
+    ZOHOSYNCD_FAILPOINT("loose.begun");
 }
 
 void LooseRun::store_page(std::string& body) {
     if (add_columns_that_appear(body, list_key_, wanted_)) {
+        ZOHOSYNCD_FAILPOINT("loose.columns");
         prepared_ = recorder_.prepare(wanted_);
     }
     decoder_.set_shape({prepared_.schema.columns, std::nullopt, false});
     batch_ = Batch(prepared_.schema.columns.size());
     const PageInfo info = decoder_.decode(body, list_key_, batch_);
+    ZOHOSYNCD_FAILPOINT("loose.page");
     const bool is_paged = stream_.endpoint.kind == EndpointKind::users;
     if (is_paged && !info.says_whether_more) {
         throw SyncError(ErrorKind::bad_response,
@@ -66,6 +70,7 @@ void LooseRun::store_page(std::string& body) {
     has_more_ = is_paged && info.more_records && info.rows > 0;
     recorder_.count_page(info.rows);
     context_.sink.write_stage(recorder_.key(), prepared_.schema, {&batch_, nullptr}, checkpoint_);
+    ZOHOSYNCD_FAILPOINT("loose.stored");
 }
 
 void LooseRun::finish() {
@@ -73,12 +78,14 @@ void LooseRun::finish() {
     checkpoint_.mapping_hash = mapping_hash(wanted_);
     checkpoint_.consistent_as_of = first_date_;
     recorder_.finish(checkpoint_);
+    ZOHOSYNCD_FAILPOINT("loose.merge");
     const auto walked_at = first_date_.value_or(context_.organisation.first_contact);
     recorder_.count_written(context_.sink.merge_stage(recorder_.key(),
                                                       prepared_.schema,
                                                       delete_policy(stream_.delete_missing),
                                                       walked_at,
                                                       checkpoint_));
+    ZOHOSYNCD_FAILPOINT("loose.merged");
     recorder_.log_finished(checkpoint_);
 }
 

@@ -4,6 +4,7 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
 #include "daemon/core/zoho_field.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/zoho/deleted_reader.hpp"
 
@@ -51,6 +52,7 @@ void RecordsRun::run() {
     const StreamSchema wanted = schema_of_records(stream_.target, *fields);
     mapping_hash_ = mapping_hash(wanted);
     prepared_ = recorder_.prepare(wanted);
+    ZOHOSYNCD_FAILPOINT("run.prepared");
     at_start_ = recorder_.checkpoint_from(prepared_.state);
     checkpoint_ = at_start_;
     choose_anchor();
@@ -58,6 +60,7 @@ void RecordsRun::run() {
         std::make_unique<ListReader>(context_.client, stream_.endpoint.module, prepared_.schema);
     buffer_ = std::make_unique<PageBuffer>(prepared_.schema.columns.size(), context_.clock);
     Scan scan = choose_scan();
+    ZOHOSYNCD_FAILPOINT("run.scan_chosen");
     scan_began_at_ = scan.progress().at;
     walk(scan);
     finish(scan);
@@ -133,6 +136,7 @@ void RecordsRun::walk(Scan& scan) {
         try {
             const auto& page =
                 reader_->read(scan.next(), buffer_->listed(), buffer_->authoritative(), stop_);
+            ZOHOSYNCD_FAILPOINT("page.appended");
             scan.take(page.facts());
             rows_read_ += page.ids.size();
             recorder_.count_page(page.ids.size());
@@ -161,6 +165,7 @@ void RecordsRun::walk(Scan& scan) {
 }
 
 void RecordsRun::commit_pages(const Scan& scan) {
+    ZOHOSYNCD_FAILPOINT("page.commit");
     Checkpoint checkpoint = checkpoint_;
     checkpoint.scan = to_json({scan.progress(), is_staged(), mapping_hash_});
     // Like a mark, a new mapping and an anchor that moved back count from the last commit on.
@@ -173,6 +178,7 @@ void RecordsRun::commit_pages(const Scan& scan) {
         recorder_.count_written(context_.sink.write(
             recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
     }
+    ZOHOSYNCD_FAILPOINT("page.committed");
     // As the state row now is: a commit that moves no mark writes it again.
     prepared_.state.anchor = checkpoint.anchor;
     prepared_.state.scan = checkpoint.scan;
@@ -191,10 +197,12 @@ void RecordsRun::finish(const Scan& scan) {
         finish_trial();
         return;
     }
+    ZOHOSYNCD_FAILPOINT("scan.finished");
     const auto& progress = scan.progress();
     if (!buffer_->is_empty() && (is_staged() || reads_deletions())) {
         commit_pages(scan);
     }
+    ZOHOSYNCD_FAILPOINT("scan.marks");
     checkpoint_.scan.clear();
     checkpoint_.mapping_hash = mapping_hash_;
     checkpoint_.consistent_as_of = progress.first_date;
@@ -233,6 +241,7 @@ std::vector<Deletion> RecordsRun::held_deletions(DeletePolicy policy) {
     }
     auto held = context_.sink.soft_deleted(
         prepared_.schema, *checkpoint_.consistent_as_of - recycle_time, most_held);
+    ZOHOSYNCD_FAILPOINT("revive.held");
     const auto now = context_.clock.now();
     std::erase_if(held, [&](const Deletion& row) {
         const auto gone = memory_.gone_since.find(row.id);
@@ -269,6 +278,7 @@ void RecordsRun::read_deletions(DeletePolicy policy) {
         since = std::min(since, held.front().deleted_time - 1s);
     }
     auto records = read_deleted(context_.client, stream_.endpoint.module, since, stop_);
+    ZOHOSYNCD_FAILPOINT("deletions.read");
     if (records.is_complete) {
         revive_vanished(held, since, records.deleted_at);
     } else if (since < deletions_since()) {
@@ -284,8 +294,10 @@ void RecordsRun::read_deletions(DeletePolicy policy) {
         deletions.push_back({id, time});
     }
     recorder_.finish(checkpoint_);
+    ZOHOSYNCD_FAILPOINT("deletions.write");
     recorder_.count_written(context_.sink.write_deletions(
         recorder_.key(), prepared_.schema, deletions, policy, checkpoint_));
+    ZOHOSYNCD_FAILPOINT("deletions.written");
 }
 
 /// A row that is deleted here but no longer in Zoho's list was restored, maybe without a new
@@ -297,6 +309,7 @@ void RecordsRun::revive_vanished(const std::vector<Deletion>& held,
         if (row.deleted_time < since || listed.contains(row.id)) {
             continue;
         }
+        ZOHOSYNCD_FAILPOINT("revive.record");
         if (!reader_->read_record(row.id, buffer_->authoritative(), stop_)) {
             memory_.gone_since.try_emplace(row.id, context_.clock.now());
         }
@@ -310,9 +323,11 @@ void RecordsRun::revive_vanished(const std::vector<Deletion>& held,
 }
 
 void RecordsRun::commit_revived() {
+    ZOHOSYNCD_FAILPOINT("revive.commit");
     const Checkpoint checkpoint = recorder_.checkpoint_from(prepared_.state);
     recorder_.count_written(
         context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
+    ZOHOSYNCD_FAILPOINT("revive.committed");
     buffer_->clear();
     recorder_.flush_credits();
 }

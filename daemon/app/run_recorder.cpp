@@ -3,6 +3,7 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
 #include "daemon/core/zoho_field.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 
 #include <random>
@@ -75,6 +76,7 @@ Checkpoint RunRecorder::checkpoint_from(const StreamState& state) const {
 }
 
 void RunRecorder::finish(Checkpoint& checkpoint) const {
+    ZOHOSYNCD_FAILPOINT("recorder.finish");
     RunSummary summary = summary_;
     summary.requests = context_.client.requests_sent() - requests_before_;
     summary.took = since(context_.clock, started_);
@@ -114,6 +116,7 @@ void RunRecorder::show() {
 }
 
 void RunRecorder::log_finished(const Checkpoint& checkpoint) {
+    ZOHOSYNCD_FAILPOINT("recorder.finished");
     show();
     const auto mark = [](const std::optional<std::chrono::sys_seconds>& time) {
         return time ? format_utc(*time) : std::string("none");
@@ -152,6 +155,7 @@ void settle_credits(Sink& sink,
                     std::uint64_t allowed) {
     const auto spent = gate.take_credits_spent();
     try {
+        ZOHOSYNCD_FAILPOINT("credits.settle");
         const auto used = sink.spend_credits(connection, spent);
         gate.set_credits_left(static_cast<std::int64_t>(allowed) - static_cast<std::int64_t>(used));
     } catch (const SyncError&) {

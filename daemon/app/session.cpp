@@ -2,6 +2,7 @@
 
 #include "daemon/core/errors.hpp"
 #include "daemon/net/curl_transport.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/zoho/metadata.hpp"
 #include "sinks/postgres/postgres_sink.hpp"
@@ -33,6 +34,14 @@ std::string organisation_in(const std::string& soid) {
 std::string token_file(const ZohoConnection& source, const DaemonConfig& daemon) {
     return daemon.state_dir.empty() ? std::string{}
                                     : daemon.state_dir + "/token-" + source.name + ".json";
+}
+
+HttpLimits http_limits() {
+    HttpLimits limits;
+    limits.connect = failpoint::deadline(limits.connect);
+    limits.total = failpoint::deadline(limits.total);
+    limits.stall = std::chrono::ceil<std::chrono::seconds>(failpoint::deadline(limits.stall));
+    return limits;
 }
 
 /// Some modules of every organisation list no field at all, such as Visits (zoho-api-facts §5.2).
@@ -97,7 +106,7 @@ ZohoSession::ZohoSession(const ZohoConnection& source, const DaemonConfig& daemo
 
 std::unique_ptr<ApiClient> ZohoSession::make_client() {
     return std::make_unique<ApiClient>(
-        settings_, tokens_, gate_, clock_, make_curl_transport(HttpLimits{}));
+        settings_, tokens_, gate_, clock_, make_curl_transport(http_limits()));
 }
 
 void meet_organisation(ApiClient& client,
@@ -118,6 +127,7 @@ void meet_organisation(ApiClient& client,
                    {kv("zoho_code", error.zoho_code()),
                     kv("hint", "add the scope ZohoCRM.org.READ, or set daemon.credits.daily")});
     }
+    ZOHOSYNCD_FAILPOINT("organisation.read");
     organisation.id = answer.id.empty() ? organisation_in(source.soid) : answer.id;
     const std::string named = organisation_in(source.soid);
     if (!named.empty() && named != organisation.id) {

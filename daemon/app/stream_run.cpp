@@ -4,6 +4,7 @@
 #include "daemon/app/records_run.hpp"
 #include "daemon/app/run_recorder.hpp"
 #include "daemon/core/errors.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 
 #include <algorithm>
@@ -65,7 +66,9 @@ void write_failure_down(const RunContext& context,
                         const SyncError& error) {
     try {
         const StreamKey key{context.config.source.name, stream.endpoint.stream, stream.target};
+        ZOHOSYNCD_FAILPOINT("engine.failed");
         context.sink.record_failure(key, status_for(reaction), error.what());
+        ZOHOSYNCD_FAILPOINT("engine.failure_recorded");
     } catch (const SyncError& second) {
         // The run failed already; that its failure can not be written down is a second line, not a
         // second fault.
@@ -125,7 +128,9 @@ RunResult attempt_stream(const RunContext& context,
                          int attempt,
                          const std::stop_token& stop) {
     try {
+        ZOHOSYNCD_FAILPOINT("engine.run");
         run_stream(context, stream, memory, stop);
+        ZOHOSYNCD_FAILPOINT("engine.ran");
         return {};
     } catch (const SyncError& error) {
         if (error.kind() == ErrorKind::stopped || stop.stop_requested()) {

@@ -1,6 +1,7 @@
 #include "daemon/net/curl_transport.hpp"
 
 #include "daemon/core/errors.hpp"
+#include "daemon/runtime/failpoint.hpp"
 
 #include <curl/curl.h>
 
@@ -39,6 +40,7 @@ struct Transfer {
 std::size_t receive_body(char* data, std::size_t, std::size_t bytes, void* user) {
     auto& transfer = *static_cast<Transfer*>(user);
     std::string& body = transfer.response->body;
+    ZOHOSYNCD_FAILPOINT_OR("http.body", return 0);
     if (body.size() + bytes > transfer.body_limit) {
         transfer.is_too_big = true;
         return 0;
@@ -51,6 +53,7 @@ std::size_t receive_body(char* data, std::size_t, std::size_t bytes, void* user)
 }
 
 std::size_t receive_header(char* data, std::size_t, std::size_t bytes, void* user) {
+    ZOHOSYNCD_FAILPOINT_OR("http.headers", return 0);
     auto& response = *static_cast<Transfer*>(user)->response;
     std::string_view line(data, bytes);
     while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) {

@@ -3,6 +3,7 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/core/text.hpp"
 #include "daemon/core/time.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/zoho/api_errors.hpp"
 
@@ -79,7 +80,9 @@ void ApiClient::send(const ApiRequest& request,
     const auto permit = gate_.acquire(true, stop);
     ++requests_sent_;
     try {
+        ZOHOSYNCD_FAILPOINT("request.permitted");
         transport_->send(http, response_, stop);
+        ZOHOSYNCD_FAILPOINT("request.sent");
     } catch (const SyncError& error) {
         if (reaction_to(error.kind()) == Reaction::pause_organisation) {
             gate_.pause({}); // Before the permit goes back, or others would still be let out.
@@ -110,6 +113,7 @@ ApiReply ApiClient::get(const ApiRequest& request, const std::stop_token& stop) 
         tokens_.forget(token);
     }
     gate_.succeeded();
+    ZOHOSYNCD_FAILPOINT("request.answered");
     ApiReply reply{response_.status, parse_http_date(response_.header("date")), &response_.body};
     const auto wall = std::chrono::floor<std::chrono::seconds>(clock_.wall_now());
     if (reply.date && std::chrono::abs(*reply.date - wall) > settings_.date_tolerance) {

@@ -3,6 +3,7 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/core/number.hpp"
 #include "daemon/core/time.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "daemon/zoho/json_text.hpp"
 
 #include <nlohmann/json.hpp>
@@ -61,11 +62,13 @@ DeletedRecords read_once(ApiClient& client,
             "/" + module + "/deleted", {{"type", "all"}, {"per_page", "200"}}, since};
         request.query.emplace_back("page", std::to_string(pages + 1));
         try {
+            ZOHOSYNCD_FAILPOINT("deletions.request");
             const ApiReply reply = client.get(request, stop);
             if (pages == 0) {
                 records.date = reply.date;
             }
             has_more = reply.has_body() && add_page(*reply.body, records);
+            ZOHOSYNCD_FAILPOINT("deletions.page");
         } catch (const SyncError& error) {
             if (error.zoho_code() != "DISCRETE_PAGINATION_LIMIT_EXCEEDED") {
                 throw;

@@ -1,6 +1,7 @@
 #include "daemon/zoho/list_reader.hpp"
 
 #include "daemon/core/errors.hpp"
+#include "daemon/runtime/failpoint.hpp"
 
 #include <algorithm>
 
@@ -83,6 +84,7 @@ ApiRequest ListReader::list_request(std::size_t slice, const PageRequest& reques
 
 void ListReader::read_first(const PageRequest& request, Batch& out, const std::stop_token& stop) {
     tokens_[0] = request.page_token;
+    ZOHOSYNCD_FAILPOINT("list.request");
     const ApiReply reply = client_.get(list_request(0, request), stop);
     const std::size_t rows_before = out.rows();
     page_ = {};
@@ -91,6 +93,7 @@ void ListReader::read_first(const PageRequest& request, Batch& out, const std::s
         return;
     }
     const PageInfo info = decoders_[0].decode(*reply.body, "data", out);
+    ZOHOSYNCD_FAILPOINT("list.decoded");
     if (!info.says_whether_more) {
         throw SyncError(ErrorKind::bad_response,
                         "list reply: info.more_records is missing, so the page may not be whole");
@@ -141,9 +144,11 @@ const ListReader::Page& ListReader::read(const PageRequest& request,
     }
     read_first(request, slice_batches_[0], stop);
     ++pages_read_;
+    ZOHOSYNCD_FAILPOINT("slices.first");
     if (!page_.ids.empty()) {
         note_settled(request);
         for (std::size_t slice = 1; slice < slices_.size(); ++slice) {
+            ZOHOSYNCD_FAILPOINT("slices.next");
             read_slice(slice, request, slice_batches_[slice], stop);
         }
     }
@@ -153,17 +158,21 @@ const ListReader::Page& ListReader::read(const PageRequest& request,
                   batch.quarantined().end(),
                   std::back_inserter(listed.quarantined()));
     }
+    ZOHOSYNCD_FAILPOINT("slices.join");
     for (const auto id : join_slices(slices_, slice_batches_, settled_before_, listed)) {
         (void)read_record(id, authoritative, stop);
         ++page_.rows_fetched_singly;
     }
+    ZOHOSYNCD_FAILPOINT("slices.joined");
     return page_;
 }
 
 bool ListReader::read_record(std::int64_t id, Batch& authoritative, const std::stop_token& stop) {
     try {
+        ZOHOSYNCD_FAILPOINT("single.request");
         const ApiReply reply =
             client_.get({"/" + module_ + "/" + std::to_string(id), {}, {}}, stop);
+        ZOHOSYNCD_FAILPOINT("single.decoded");
         return reply.has_body() &&
                single_decoder_.decode(*reply.body, "data", authoritative).rows > 0;
     } catch (const SyncError& error) {

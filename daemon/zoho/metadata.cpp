@@ -1,6 +1,7 @@
 #include "daemon/zoho/metadata.hpp"
 
 #include "daemon/core/errors.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "daemon/zoho/json_text.hpp"
 
 #include <nlohmann/json.hpp>
@@ -62,6 +63,7 @@ FieldCatalog::get(ApiClient& client, const std::string& module, const std::stop_
         }
     }
     auto fields = std::make_shared<const std::vector<ZohoField>>(read_fields(client, module, stop));
+    ZOHOSYNCD_FAILPOINT("fields.read");
     const std::lock_guard lock(mutex_);
     entries_[module] = {fields, clock_.now()};
     return fields;

@@ -3,6 +3,7 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/core/identifiers.hpp"
 #include "daemon/core/text.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "daemon/zoho/json_text.hpp"
 
 #include <fcntl.h>
@@ -169,6 +170,7 @@ TokenProvider::Turn::~Turn() {
 
 std::string TokenProvider::get(HttpTransport& transport, const std::stop_token& stop) {
     const Turn turn(*this, stop);
+    ZOHOSYNCD_FAILPOINT("token.load");
     if (!file_is_read_) {
         load_file();
         file_is_read_ = true;
@@ -227,8 +229,11 @@ void TokenProvider::fetch(HttpTransport& transport, const std::stop_token& stop)
     requested_at_.push_back(clock_.wall_now());
     save_file();
     try {
+        ZOHOSYNCD_FAILPOINT("token.request");
         transport.send(token_request(), response, stop);
+        ZOHOSYNCD_FAILPOINT("token.reply");
         accept_reply(response);
+        ZOHOSYNCD_FAILPOINT("token.accepted");
     } catch (const SyncError& error) {
         if (error.kind() == ErrorKind::unreachable) {
             requested_at_.pop_back(); // It never left, so Zoho did not count it.
@@ -341,19 +346,23 @@ void TokenProvider::save_file() const {
     std::error_code ignored;
     std::filesystem::create_directories(std::filesystem::path(settings_.token_file).parent_path(),
                                         ignored);
+    ZOHOSYNCD_FAILPOINT_OR("token.file.open", return);
     const std::string temporary = settings_.token_file + ".new";
     const int descriptor =
         open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (descriptor < 0) {
         return;
     }
+    ZOHOSYNCD_FAILPOINT_OR("token.file.write", (void)!close(descriptor); return);
     const bool is_written =
         fchmod(descriptor, 0600) == 0 && // One left behind by somebody else may be readable.
         write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
         fsync(descriptor) == 0;
     close(descriptor);
     if (is_written) {
+        ZOHOSYNCD_FAILPOINT_OR("token.file.rename", return);
         (void)rename(temporary.c_str(), settings_.token_file.c_str());
+        ZOHOSYNCD_FAILPOINT_OR("token.file.renamed", return);
     }
 }
 

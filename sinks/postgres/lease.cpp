@@ -1,5 +1,7 @@
 #include "sinks/postgres/lease.hpp"
 
+#include "daemon/runtime/failpoint.hpp"
+
 namespace zohosyncd::postgres {
 namespace {
 
@@ -8,7 +10,7 @@ namespace {
 }
 
 std::string expiry() {
-    return "interval '" + std::to_string(lease_expiry.count()) + " s'";
+    return "interval '" + std::to_string(failpoint::deadline(lease_expiry).count()) + " ms'";
 }
 
 } // namespace
@@ -59,6 +61,7 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
     const std::string what = "acquire the lease of " + connection;
     const auto seen = session_.read(what, [&](pqxx::work& tx) { return load(tx, connection); });
     const Lease refused{false, seen.epoch, seen.holder + " since " + seen.since};
+    ZOHOSYNCD_FAILPOINT("postgres.lease.lock");
     bool locked = has_lock(connection);
     if (!locked) {
         locked = session_.outside_transaction(
@@ -99,6 +102,7 @@ bool Leases::take(pqxx::work& tx,
                   const Row& seen,
                   bool locked) {
     const auto table = session_.state_table("lease");
+    ZOHOSYNCD_FAILPOINT("postgres.lease.take");
     tx.exec("SET LOCAL lock_timeout = 500");
     if (!seen.found) {
         tx.exec_params("INSERT INTO " + table +
@@ -118,6 +122,7 @@ bool Leases::take(pqxx::work& tx,
                        seen.epoch,
                        holder,
                        locked);
+    ZOHOSYNCD_FAILPOINT("postgres.lease.taken");
     return answer.affected_rows() == 1;
 }
 
@@ -130,6 +135,7 @@ void Leases::heartbeat(const std::string& connection, std::int64_t epoch) {
     }
     const bool locked = has_lock(connection);
     const auto beats = session_.write(what, {}, [&](pqxx::work& tx) {
+        ZOHOSYNCD_FAILPOINT("postgres.lease.beat");
         const auto answer =
             tx.exec_params("UPDATE " + session_.state_table("lease") +
                                " SET beat_at = clock_timestamp(), session_bound = $3"
@@ -152,6 +158,7 @@ void Leases::release(const std::string& connection, std::int64_t epoch) {
                 " SET holder = NULL, session_bound = false WHERE connection = $1 AND epoch = $2",
             connection,
             epoch);
+        ZOHOSYNCD_FAILPOINT("postgres.lease.release");
         return true;
     });
     if (has_lock(connection)) {

@@ -1,5 +1,6 @@
 #include "sinks/postgres/migrate.hpp"
 
+#include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/migration.hpp"
 
 namespace zohosyncd::postgres {
@@ -40,6 +41,7 @@ Installed installed(pqxx::transaction_base& tx, const Session& session) {
 }
 
 bool apply(pqxx::work& tx, const Session& session, const Migration& migration) {
+    ZOHOSYNCD_FAILPOINT("postgres.migrate");
     // Two processes that start together take turns; the second finds the work done.
     tx.exec_params("SELECT pg_advisory_xact_lock(hashtextextended('zohosyncd migrate ' || $1, 0))",
                    session.options().state_schema);
@@ -57,6 +59,7 @@ bool apply(pqxx::work& tx, const Session& session, const Migration& migration) {
                 "DEFAULT now())");
     }
     tx.exec(migration.sql);
+    ZOHOSYNCD_FAILPOINT("postgres.migrated");
     tx.exec_params("INSERT INTO schema_migrations (version, name) VALUES ($1, $2)",
                    migration.version,
                    migration.name);

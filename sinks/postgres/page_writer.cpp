@@ -1,5 +1,7 @@
 #include "sinks/postgres/page_writer.hpp"
 
+#include "daemon/runtime/failpoint.hpp"
+
 namespace zohosyncd::postgres {
 namespace {
 
@@ -44,6 +46,7 @@ void PageWriter::write_batch(const Job& job, bool careful) {
 }
 
 void PageWriter::send(const Job& job, const RowSelection& selection, WriteStats& stats) {
+    ZOHOSYNCD_FAILPOINT("postgres.rows");
     arrays_.fill(job.batch, selection);
     const auto name = statement_name(job.table, job.destination, job.guard);
     const auto sql = upsert_sql(job.table, job.destination, job.guard);

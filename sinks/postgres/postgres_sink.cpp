@@ -1,6 +1,7 @@
 #include "sinks/postgres/postgres_sink.hpp"
 
 #include "daemon/core/time.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/row_text.hpp"
 #include "sinks/postgres/catalog.hpp"
 #include "sinks/postgres/lease.hpp"
@@ -195,16 +196,21 @@ PageResult PostgresSink::commit(const std::string& what,
     const auto settle = [&] { return has_committed(session_, key, commit_id); };
     auto result = session_.write(what + " " + target, settle, [&](pqxx::work& tx) {
         leases_.check(tx);
+        ZOHOSYNCD_FAILPOINT("postgres.lease.checked");
         PageResult page = work(tx);
+        ZOHOSYNCD_FAILPOINT("postgres.rows.written");
         quarantine_.store(tx, target, page);
         // Rows in a stage are not in the target yet.
         const WriteStats stats = counts ? page.stats : WriteStats{};
         totals = totals_[target];
         totals.add(stats, page.quarantined.size());
         const StateChange change{key, checkpoint, stats, commit_id};
+        ZOHOSYNCD_FAILPOINT("postgres.checkpoint");
         store_state(session_, tx, change);
+        ZOHOSYNCD_FAILPOINT("postgres.checkpoint.stored");
         if (checkpoint.finished) {
             end_run(tx, change, totals);
+            ZOHOSYNCD_FAILPOINT("postgres.run.recorded");
         }
         return page;
     });
@@ -298,6 +304,7 @@ WriteStats PostgresSink::write_deletions(const StreamKey& key,
                                      .affected_rows();
             return page;
         }
+        ZOHOSYNCD_FAILPOINT("postgres.deletions");
         const auto rows = tx.exec_params1(
             "WITH known AS (SELECT d.id, d.time, t._deleted_at IS NULL AS was_live FROM "
             "unnest($1::" +
@@ -310,6 +317,7 @@ WriteStats PostgresSink::write_deletions(const StreamKey& key,
                 " = k.id RETURNING k.was_live) SELECT count(*) FILTER (WHERE was_live) FROM marked",
             bigint_array(ids),
             text_array(times));
+        ZOHOSYNCD_FAILPOINT("postgres.deletions.marked");
         page.stats.deleted = rows[0].as<std::uint64_t>();
         return page;
     });
@@ -320,7 +328,9 @@ void PostgresSink::begin_stage(const StreamKey&, const StreamSchema& schema) {
     const auto& table = bound(schema);
     session_.write("begin the stage of " + table.target, {}, [&](pqxx::work& tx) {
         leases_.check(tx);
+        ZOHOSYNCD_FAILPOINT("postgres.stage.begin");
         create_stage(tx, table);
+        ZOHOSYNCD_FAILPOINT("postgres.stage.created");
         return true;
     });
 }
@@ -352,6 +362,7 @@ void PostgresSink::record_failure(const StreamKey& key,
                                   const std::string& error) {
     session_.write("record a failure of " + key.stream, {}, [&](pqxx::work& tx) {
         leases_.check(tx);
+        ZOHOSYNCD_FAILPOINT("postgres.failure");
         store_failure(session_, tx, key, status, error);
         return true;
     });
@@ -384,6 +395,7 @@ std::uint64_t PostgresSink::spend_credits(const std::string& connection, std::ui
         return session_.read("read the credits", sum);
     }
     return session_.write("count credits", {}, [&](pqxx::work& tx) {
+        ZOHOSYNCD_FAILPOINT("postgres.credits");
         tx.exec_params(
             "INSERT INTO " + table +
                 " AS c (connection, minute, credits) VALUES ($1, date_trunc('minute', now()), $2)"

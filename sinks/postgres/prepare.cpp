@@ -1,5 +1,6 @@
 #include "sinks/postgres/prepare.hpp"
 
+#include "daemon/runtime/failpoint.hpp"
 #include "sinks/postgres/state.hpp"
 
 namespace zohosyncd::postgres {
@@ -109,11 +110,14 @@ bool apply(Session& session,
             tx.exec1("SELECT EXISTS (SELECT FROM " + quote_table(key.target) + ")")[0].as<bool>();
     }
     for (const auto& statement : plan.ddl) {
+        ZOHOSYNCD_FAILPOINT("postgres.prepare.ddl");
         tx.exec(statement);
     }
+    ZOHOSYNCD_FAILPOINT("postgres.prepare.columns");
     record_columns(session, tx, key.target.text(), plan);
     if (plan.store_state) {
         store_state_row(session, tx, key, plan);
+        ZOHOSYNCD_FAILPOINT("postgres.prepare.state");
     }
     return has_rows;
 }
@@ -248,6 +252,7 @@ PreparedStream prepare_stream(Session& session,
             create_unique_index(session, key, plan);
         }
         const bool fills_columns = apply_politely(session, leases, key, plan);
+        ZOHOSYNCD_FAILPOINT("postgres.prepare.applied");
         prepared.created_table = prepared.created_table || plan.creates_table;
         prepared.added_columns_to_existing_rows =
             prepared.added_columns_to_existing_rows || fills_columns;

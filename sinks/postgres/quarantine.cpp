@@ -1,5 +1,7 @@
 #include "sinks/postgres/quarantine.hpp"
 
+#include "daemon/runtime/failpoint.hpp"
+
 #include <map>
 #include <utility>
 
@@ -39,6 +41,7 @@ void Quarantine::store(pqxx::work& tx, const std::string& target, const PageResu
     if (entries.empty()) {
         return;
     }
+    ZOHOSYNCD_FAILPOINT("postgres.quarantine");
     std::vector<std::int64_t> ids;
     std::vector<std::string> reasons;
     std::vector<std::string> bodies;

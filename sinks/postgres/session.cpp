@@ -1,5 +1,6 @@
 #include "sinks/postgres/session.hpp"
 
+#include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/row_text.hpp"
 #include "sinks/postgres/conninfo.hpp"
 
@@ -9,6 +10,14 @@
 
 namespace zohosyncd::postgres {
 namespace {
+
+using namespace std::chrono_literals;
+
+// Somebody else's ALTER TABLE is waited for so long; then the stream backs off.
+constexpr auto lock_timeout = 10s;
+// Nothing we do between two statements takes long: a transaction this old belongs to a process
+// that is stopped or dead, and must not block the next one.
+constexpr auto idle_timeout = 30s;
 
 bool begins(const std::string& text, std::string_view prefix) {
     return text.starts_with(prefix);
@@ -130,6 +139,7 @@ Session::Session(PostgresOptions options)
 pqxx::connection& Session::open() {
     if (!connection_) {
         prepared_.clear();
+        ZOHOSYNCD_FAILPOINT("postgres.connect");
         connection_ = std::make_unique<pqxx::connection>(conninfo_);
         ++number_;
         quiet_ = std::make_unique<pqxx::quiet_errorhandler>(*connection_);
@@ -140,17 +150,22 @@ pqxx::connection& Session::open() {
         connection_->inhibit_reactivation(true);
 #pragma GCC diagnostic pop
         set_up();
+        ZOHOSYNCD_FAILPOINT("postgres.connected");
     }
     return *connection_;
 }
 
 void Session::set_up() {
     pqxx::nontransaction tx(*connection_);
-    const auto timeout = std::to_string(options_.statement_timeout.count());
+    const auto deadline = [](std::chrono::milliseconds usual) {
+        return std::to_string(failpoint::deadline(usual).count());
+    };
     // SET instead of start-up options: those do not pass through poolers.
     tx.exec(
-        "SET TimeZone = 'UTC'; SET search_path = pg_catalog; SET statement_timeout = " + timeout +
-        "; SET lock_timeout = 10000; SET idle_in_transaction_session_timeout = 30000;"
+        "SET TimeZone = 'UTC'; SET search_path = pg_catalog; SET statement_timeout = " +
+        deadline(options_.statement_timeout) + "; SET lock_timeout = " + deadline(lock_timeout) +
+        "; SET idle_in_transaction_session_timeout = " + deadline(idle_timeout) +
+        ";"
         " SET synchronous_commit = on; SET client_min_messages = error; SET DateStyle = 'ISO, YMD';"
         " SET standard_conforming_strings = on; SET bytea_output = hex");
     // So that the backend of a killed process is gone, with its locks, within a second.

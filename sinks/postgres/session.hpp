@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/core/errors.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "sinks/postgres/postgres_sink.hpp"
 
 #include <pqxx/pqxx>
@@ -42,6 +43,7 @@ public:
     template <class Work> auto read(const std::string& what, Work work) {
         try {
             pqxx::work tx(open());
+            ZOHOSYNCD_FAILPOINT("postgres.read");
             return work(tx);
         } catch (...) {
             fail(what);
@@ -55,10 +57,16 @@ public:
         std::optional<std::invoke_result_t<Work&, pqxx::work&>> result;
         bool committing = false;
         try {
+            ZOHOSYNCD_FAILPOINT("postgres.begin");
             pqxx::work tx(open());
+            ZOHOSYNCD_FAILPOINT("postgres.begun");
             result = work(tx);
             committing = true;
+            ZOHOSYNCD_FAILPOINT_OR("postgres.before_commit",
+                                   throw pqxx::broken_connection("failpoint"));
             tx.commit();
+            ZOHOSYNCD_FAILPOINT_OR("postgres.after_commit",
+                                   throw pqxx::broken_connection("failpoint"));
             return std::move(*result);
         } catch (...) {
             settle_or_fail(what, committing, committed);

@@ -1,6 +1,7 @@
 #include "sinks/postgres/stage.hpp"
 
 #include "daemon/core/time.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "sinks/postgres/statements.hpp"
 
 #include <string>
@@ -89,7 +90,9 @@ merge_stage(Session& session, pqxx::work& tx, const BoundTable& table, const Abs
     if (staged > 0) {
         // Without numbers the planner takes a fresh stage for small and loops over the target.
         tx.exec("ANALYZE " + table.stage);
+        ZOHOSYNCD_FAILPOINT("postgres.merge");
         const auto merged = tx.exec1(merge_sql(table));
+        ZOHOSYNCD_FAILPOINT("postgres.merge.rows");
         stats.inserted = merged[0].as<std::uint64_t>();
         stats.updated = merged[1].as<std::uint64_t>();
         stats.unchanged = staged - stats.inserted - stats.updated;
@@ -98,10 +101,12 @@ merge_stage(Session& session, pqxx::work& tx, const BoundTable& table, const Abs
                            table.target);
         } else {
             stats.deleted = remove_absent_twice(session, tx, table, absent);
+            ZOHOSYNCD_FAILPOINT("postgres.merge.absent");
             remember_absent(session, tx, table, absent);
         }
     }
     tx.exec("DROP TABLE " + table.stage);
+    ZOHOSYNCD_FAILPOINT("postgres.merge.dropped");
     return stats;
 }
 

@@ -1,6 +1,7 @@
 #include "sinks/postgres/state.hpp"
 
 #include "daemon/core/time.hpp"
+#include "daemon/runtime/failpoint.hpp"
 
 namespace zohosyncd::postgres {
 namespace {
@@ -134,6 +135,7 @@ void store_state(Session& session, pqxx::work& tx, const StateChange& change) {
 }
 
 bool has_committed(Session& session, const StreamKey& key, std::int64_t commit_id) {
+    ZOHOSYNCD_FAILPOINT("postgres.settle");
     return session.read("settle a commit in doubt", [&](pqxx::work& tx) {
         // The lock waits for the old backend, should it still be at work on the row.
         const auto rows = tx.exec_params(

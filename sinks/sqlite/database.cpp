@@ -1,5 +1,7 @@
 #include "sinks/sqlite/database.hpp"
 
+#include "daemon/runtime/failpoint.hpp"
+
 #include <utility>
 
 namespace zohosyncd::sqlite {
@@ -141,6 +143,7 @@ std::string Statement::text(int column) const {
 
 sqlite3* Database::handle() {
     if (!database_) {
+        ZOHOSYNCD_FAILPOINT("sqlite.open");
         sqlite3* raw = nullptr;
         const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
         const int code = sqlite3_open_v2(options_.path.c_str(), &raw, flags, nullptr);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/core/errors.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "sinks/sqlite/sqlite_sink.hpp"
 
 #include <sqlite3.h>
@@ -100,11 +101,15 @@ public:
 
     /// Runs `work` in a write transaction.
     template <class Work> auto write(Work work) {
+        ZOHOSYNCD_FAILPOINT("sqlite.begin");
         script("BEGIN IMMEDIATE");
         Rollback guard{*this};
+        ZOHOSYNCD_FAILPOINT("sqlite.begun");
         auto result = work();
+        ZOHOSYNCD_FAILPOINT("sqlite.before_commit");
         script("COMMIT");
         guard.armed = false;
+        ZOHOSYNCD_FAILPOINT("sqlite.after_commit");
         return result;
     }
 
@@ -112,6 +117,7 @@ public:
     template <class Work> auto read(Work work) {
         script("BEGIN");
         Rollback guard{*this};
+        ZOHOSYNCD_FAILPOINT("sqlite.read");
         return work();
     }
 

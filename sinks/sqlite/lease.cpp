@@ -1,6 +1,7 @@
 #include "sinks/sqlite/lease.hpp"
 
 #include "daemon/core/identifiers.hpp"
+#include "daemon/runtime/failpoint.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -20,12 +21,16 @@ struct Row {
     bool session_bound = false;
 };
 
+std::int64_t expiry_seconds() {
+    return std::chrono::ceil<std::chrono::seconds>(failpoint::deadline(lease_expiry)).count();
+}
+
 Row load(Database& database, const std::string& connection) {
     auto& query = database.prepare("SELECT epoch, holder, acquired_at, coalesce(beat_at < "
                                    "strftime('%s', 'now') - ?2, 1), session_bound FROM " +
                                        database.state_table("lease") + " WHERE connection = ?1",
                                    connection,
-                                   std::int64_t{lease_expiry.count()});
+                                   expiry_seconds());
     Row row;
     if (query.step()) {
         row = {query.integer(0),
@@ -74,6 +79,7 @@ void Leases::check() {
 }
 
 Lease Leases::try_acquire(const std::string& connection, const std::string& holder) {
+    ZOHOSYNCD_FAILPOINT("sqlite.lease.lock");
     const bool locked = try_lock(connection);
     bool taken = false;
     const auto now = database_.write([&] {
@@ -97,6 +103,7 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
             seen.epoch + 1,
             holder,
             locked ? 1 : 0);
+        ZOHOSYNCD_FAILPOINT("sqlite.lease.taken");
         return load(database_, connection);
     });
     if (!taken) {
@@ -108,6 +115,7 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
 void Leases::heartbeat(const std::string& connection, std::int64_t epoch) {
     const bool locked = try_lock(connection);
     const auto beats = database_.write([&] {
+        ZOHOSYNCD_FAILPOINT("sqlite.lease.beat");
         return database_.run(
             "UPDATE " + database_.state_table("lease") +
                 " SET beat_at = CAST(strftime('%s', 'now') AS INTEGER), session_bound = ?3"
@@ -129,6 +137,7 @@ void Leases::release(const std::string& connection, std::int64_t epoch) {
             connection,
             epoch);
     });
+    ZOHOSYNCD_FAILPOINT("sqlite.lease.release");
     unlock(connection);
 }
 

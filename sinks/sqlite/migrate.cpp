@@ -1,5 +1,6 @@
 #include "sinks/sqlite/migrate.hpp"
 
+#include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/migration.hpp"
 
 namespace zohosyncd::sqlite {
@@ -36,6 +37,7 @@ std::string with_prefix(std::string sql, const std::string& prefix) {
 
 bool apply(Database& database, const Migration& migration) {
     return database.write([&] {
+        ZOHOSYNCD_FAILPOINT("sqlite.migrate");
         // Another process may have done it while we waited for the file.
         const auto now = installed(database);
         if (now.value_or(0) >= migration.version) {
@@ -47,6 +49,7 @@ bool apply(Database& database, const Migration& migration) {
                 " (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)");
         }
         database.script(with_prefix(migration.sql, database.options().state_prefix));
+        ZOHOSYNCD_FAILPOINT("sqlite.migrated");
         database.run("INSERT INTO " + database.state_table("schema_migrations") +
                          " VALUES (?1, ?2, " + sql_now + ")",
                      migration.version,

@@ -1,5 +1,6 @@
 #include "sinks/sqlite/page_writer.hpp"
 
+#include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/row_text.hpp"
 
 #include <charconv>
@@ -75,6 +76,7 @@ struct Job {
 };
 
 void write_row(const Job& job, std::uint32_t row) {
+    ZOHOSYNCD_FAILPOINT("sqlite.row");
     auto& statement = job.statement;
     statement.bind(1, job.batch.ids()[row]);
     for (std::size_t i = 1; i < job.table.names.size(); ++i) {
@@ -114,6 +116,7 @@ void write_batch(Database& database,
     if (rows.empty()) {
         return;
     }
+    ZOHOSYNCD_FAILPOINT("sqlite.rows");
     auto& clock = database.prepare(std::string("SELECT ") + sql_now);
     clock.step();
     const auto now = clock.text(0);

@@ -1,5 +1,6 @@
 #include "sinks/sqlite/prepare.hpp"
 
+#include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/column_names.hpp"
 #include "sinks/common/row_text.hpp"
 #include "sinks/sqlite/state.hpp"
@@ -119,6 +120,7 @@ private:
                    (i == 0 ? "INTEGER PRIMARY KEY" : declared_type(wanted_.columns[i].type)) + ", ";
         }
         database_.script(sql + "_synced_at TEXT, _deleted_at TEXT)");
+        ZOHOSYNCD_FAILPOINT("sqlite.prepare.table");
         // Costs nothing for live rows; finds the deleted ones of a big table.
         database_.script("CREATE INDEX " + quote_identifier(key_.target.table + "_deleted_at") +
                          " ON " + quoted_ + " (_deleted_at) WHERE _deleted_at IS NOT NULL");
@@ -198,6 +200,7 @@ private:
     }
 
     void record_columns() {
+        ZOHOSYNCD_FAILPOINT("sqlite.prepare.columns");
         const auto table = database_.state_table("columns");
         for (const auto i : unrecorded()) {
             const auto& column = wanted_.columns[i];
@@ -252,6 +255,7 @@ private:
             database_.script("CREATE INDEX " + quote_identifier(mark) + " ON " + quoted_ + " (" +
                              quote_identifier(names_.front()) + ") WHERE 0");
         }
+        ZOHOSYNCD_FAILPOINT("sqlite.prepare.state");
         const bool is_adopted =
             table_ && known_.empty() && state_table_id().empty() && wanted_.version_column;
         const auto first_mark = is_adopted ? "(SELECT strftime('%Y-%m-%dT%H:%M:%SZ', max(" +

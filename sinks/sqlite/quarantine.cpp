@@ -1,5 +1,7 @@
 #include "sinks/sqlite/quarantine.hpp"
 
+#include "daemon/runtime/failpoint.hpp"
+
 namespace zohosyncd::sqlite {
 
 void Quarantine::look(const std::string& target) {
@@ -29,6 +31,7 @@ void Quarantine::store(const std::string& target, const PageResult& page) {
         }
     }
     for (const auto& entry : page.quarantined) {
+        ZOHOSYNCD_FAILPOINT("sqlite.quarantine");
         database_.run(
             "INSERT INTO " + table +
                 " (target, id, reason, body) VALUES (?1, ?2, ?3, ?4)"

@@ -1,6 +1,7 @@
 #include "sinks/sqlite/sqlite_sink.hpp"
 
 #include "daemon/core/time.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "sinks/sqlite/database.hpp"
 #include "sinks/sqlite/lease.hpp"
 #include "sinks/sqlite/migrate.hpp"
@@ -135,17 +136,22 @@ SqliteSink::commit(const StreamKey& key, const Checkpoint& checkpoint, bool coun
     auto totals = totals_[target];
     const auto result = database_.write([&] {
         leases_.check();
+        ZOHOSYNCD_FAILPOINT("sqlite.lease.checked");
         PageResult page = work();
+        ZOHOSYNCD_FAILPOINT("sqlite.rows.written");
         quarantine_.store(target, page);
         // Rows in a stage are not in the target yet.
         const WriteStats stats = counts ? page.stats : WriteStats{};
         totals.add(stats, page.quarantined.size());
         const StateChange change{key, checkpoint, stats};
+        ZOHOSYNCD_FAILPOINT("sqlite.checkpoint");
         store_state(database_, change);
+        ZOHOSYNCD_FAILPOINT("sqlite.checkpoint.stored");
         if (checkpoint.finished) {
             if (totals.did_something()) {
                 record_run(database_, change, totals);
             }
+            ZOHOSYNCD_FAILPOINT("sqlite.run.recorded");
             quarantine_.prune(target);
         }
         return page;
@@ -206,6 +212,7 @@ WriteStats SqliteSink::write_deletions(const StreamKey& key,
                 page.stats.deleted += database_.run("DELETE FROM " + table.quoted + where, id);
                 continue;
             }
+            ZOHOSYNCD_FAILPOINT("sqlite.deletions");
             const bool was_live =
                 database_.number("SELECT _deleted_at IS NULL FROM " + table.quoted + where, id) ==
                 1;
@@ -214,6 +221,7 @@ WriteStats SqliteSink::write_deletions(const StreamKey& key,
                                                   where + " AND _deleted_at IS NOT ?2",
                                               id,
                                               format_utc(time));
+            ZOHOSYNCD_FAILPOINT("sqlite.deletions.marked");
             page.stats.deleted += was_live ? marked : 0;
         }
         return page;
@@ -223,7 +231,9 @@ WriteStats SqliteSink::write_deletions(const StreamKey& key,
 void SqliteSink::begin_stage(const StreamKey&, const StreamSchema& schema) {
     database_.write([&] {
         leases_.check();
+        ZOHOSYNCD_FAILPOINT("sqlite.stage.begin");
         create_stage(database_, bound(schema));
+        ZOHOSYNCD_FAILPOINT("sqlite.stage.created");
         return true;
     });
 }
@@ -255,6 +265,7 @@ void SqliteSink::record_failure(const StreamKey& key,
                                 const std::string& error) {
     database_.write([&] {
         leases_.check();
+        ZOHOSYNCD_FAILPOINT("sqlite.failure");
         store_failure(database_, key, status, error);
         return true;
     });
@@ -284,6 +295,7 @@ std::uint64_t SqliteSink::spend_credits(const std::string& connection, std::uint
         return database_.read(sum);
     }
     return database_.write([&] {
+        ZOHOSYNCD_FAILPOINT("sqlite.credits");
         database_.run(
             "INSERT INTO " + table +
                 " AS c (connection, minute, credits) VALUES (?1, strftime('%s', 'now') / 60, ?2)"

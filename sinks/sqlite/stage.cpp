@@ -1,6 +1,7 @@
 #include "sinks/sqlite/stage.hpp"
 
 #include "daemon/core/time.hpp"
+#include "daemon/runtime/failpoint.hpp"
 
 #include <string>
 
@@ -88,17 +89,21 @@ WriteStats merge_stage(Database& database, const BoundTable& table, const Absent
     const auto staged = static_cast<std::uint64_t>(
         database.number("SELECT count(*) FROM " + table.stage).value_or(0));
     if (staged > 0) {
+        ZOHOSYNCD_FAILPOINT("sqlite.merge");
         stats = merge_rows(database, table, staged);
+        ZOHOSYNCD_FAILPOINT("sqlite.merge.rows");
         const auto anchor = absent.anchor ? format_utc(*absent.anchor) : std::string{};
         if (absent.policy == DeletePolicy::none) {
             database.run("DELETE FROM " + database.state_table("absent") + " WHERE target = ?1",
                          table.target);
         } else {
             stats.deleted = remove_absent_twice(database, table, absent, anchor);
+            ZOHOSYNCD_FAILPOINT("sqlite.merge.absent");
             remember_absent(database, table, anchor);
         }
     }
     database.script("DROP TABLE " + table.stage);
+    ZOHOSYNCD_FAILPOINT("sqlite.merge.dropped");
     return stats;
 }
 

@@ -283,7 +283,8 @@ class SqliteTarget:
 
     def connection(self):
         if self._connection is None:
-            self._connection = sqlite3.connect(self.path, timeout=20, isolation_level=None)
+            # A test may hand its target from one thread to another.
+            self._connection = sqlite3.connect(self.path, timeout=20, isolation_level=None, check_same_thread=False)
         return self._connection
 
     def rows(self, statement, *values):
