@@ -56,6 +56,8 @@ ExitCode with_config(const CommandLine& command, Clock& clock, const std::stop_t
         return status_verb(config, command.as_json, command.counts_rows, clock);
     case Verb::reset:
         return reset_verb(config, command.names);
+    case Verb::verify:
+        return verify_verb(config, command.verify, clock, stop);
     case Verb::migrate:
         return migrate_verb(config);
     case Verb::conns_list:
@@ -188,7 +190,8 @@ int main(int argc, char** argv) {
         return parsed.exit_code;
     }
     const CommandLine& command = *parsed.command;
-    const bool shows_progress = command.verb == Verb::sync && isatty(STDERR_FILENO) == 1;
+    const bool shows_progress =
+        (command.verb == Verb::sync || command.verb == Verb::verify) && isatty(STDERR_FILENO) == 1;
     log::configure(command.log_level.value_or(shows_progress ? log::Level::warn : log::Level::info),
                    command.log_format);
     const StopSignals signals;

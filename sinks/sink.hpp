@@ -29,6 +29,13 @@ struct Deletion {
     std::chrono::sys_seconds deleted_time;
 };
 
+/// A live row of the target.
+struct RowVersion {
+    std::int64_t id = 0;
+    /// Its Modified_Time as stored, fractions included; unset when it has none.
+    std::optional<std::chrono::sys_time<std::chrono::microseconds>> version;
+};
+
 /// What happens to a row whose record was deleted at the source.
 enum class DeletePolicy { soft, hard, none };
 
@@ -80,9 +87,9 @@ public:
     virtual PreparedStream
     prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) = 0;
 
-    /// The columns that the target's table has been given so far, with their logical types; empty
-    /// for a new target. Streams without a field list begin with them, so that types once given
-    /// stay.
+    /// The columns that the target's table has been given so far, named, with their logical types;
+    /// empty for a new target. Streams without a field list begin with them, so that types once
+    /// given stay.
     virtual std::vector<Column> known_columns(const TableName& target) = 0;
 
     /// The state rows, of all connections or of one, ordered by connection and stream.
@@ -126,6 +133,24 @@ public:
                                    DeletePolicy policy,
                                    std::chrono::sys_seconds walked_at,
                                    const Checkpoint& checkpoint) = 0;
+
+    /// The live rows among `ids`, in any order.
+    virtual std::vector<RowVersion> live_rows(const StreamSchema& schema,
+                                              std::span<const std::int64_t> ids) = 0;
+    /// At most `limit` live rows by ascending (version, id), those without a version last: the ones
+    /// that follow `after`, or the first ones. Rows with a version before `from` are left out. A
+    /// schema without versions orders by id alone.
+    virtual std::vector<RowVersion> live_rows_after(const StreamSchema& schema,
+                                                    const std::optional<RowVersion>& after,
+                                                    std::chrono::sys_seconds from,
+                                                    std::size_t limit) = 0;
+    /// The ids of the batch whose live row is missing or not equal in every column of the schema
+    /// that counts as a change. Records that no row of the table can hold are passed over: they are
+    /// in quarantine.
+    virtual std::vector<std::int64_t> differing(const StreamSchema& schema,
+                                                const Batch& records) = 0;
+    /// Stores the outcome of a complete verification. Needs no lease.
+    virtual void record_verification(const StreamKey& key, const Verification& found) = 0;
 
     /// Stores how a run ended without moving any mark.
     virtual void

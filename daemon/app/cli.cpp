@@ -93,6 +93,15 @@ void describe(CLI::App& app, RawOptions& raw) {
              "Forgets the marks of streams: the next run reads from the anchor")
         ->add_option("STREAM", raw.command.names, "Streams to reset")
         ->required();
+    CLI::App* verify = add_verb(
+        app, raw, Verb::verify, "verify", "Compares the target with Zoho, record by record");
+    verify->add_option("--streams",
+                       raw.command.overrides.streams,
+                       "Only these: a,b,tag:x,-tag:y; * and ? are patterns");
+    verify->add_flag("--repair", raw.command.verify.repairs, "Mends what differs");
+    verify->add_flag("--full",
+                     raw.command.verify.compares_every_field,
+                     "Compares every field, not only id and Modified_Time");
     add_verb(app, raw, Verb::migrate, "migrate", "Brings the state tables up to date");
     add_conns(app, raw);
 }
@@ -130,7 +139,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        for (const auto* later : {"check", "plan", "verify"}) {
+        for (const auto* later : {"check", "plan"}) {
             if (argc > 1 && std::string_view(argv[1]) == later) {
                 std::cerr << "zohosyncd: `" << later << "` is not part of this version\n";
                 return {std::nullopt, static_cast<int>(ExitCode::bad_usage)};

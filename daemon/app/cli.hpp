@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/app/findings.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/runtime/log.hpp"
 
@@ -16,6 +17,7 @@ enum class Verb {
     status,
     reset,
     migrate,
+    verify,
     conns_list,
     conns_test,
     conns_discover
@@ -28,6 +30,7 @@ struct CommandLine {
     std::vector<std::string> names; ///< Streams of reset; the connection of conns.
     bool as_json = false;
     bool counts_rows = false;
+    VerifyOptions verify;
     std::optional<log::Level> log_level;
     log::Format log_format = log::Format::text;
 };

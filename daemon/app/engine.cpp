@@ -126,7 +126,9 @@ Engine::attempt(std::size_t stream, Sink& sink, ApiClient& client, const std::st
                              parts_.clock,
                              parts_.board,
                              client,
-                             sink};
+                             sink,
+                             parts_.verify,
+                             parts_.verify_schedule};
     int attempts = 0;
     {
         const std::lock_guard lock(mutex_);

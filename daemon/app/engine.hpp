@@ -29,6 +29,8 @@ struct EngineParts {
     RequestGate& gate;
     Clock& clock;
     ProgressBoard& board;
+    std::optional<VerifyOptions> verify = std::nullopt; ///< See RunContext.
+    const Schedule* verify_schedule = nullptr;          ///< See RunContext.
 };
 
 /// The scheduler thread and the pool of three fetchers. The scheduler hands due streams to free

@@ -1,7 +1,6 @@
 #include "daemon/app/loose_run.hpp"
 
 #include "daemon/app/records_run.hpp"
-#include "daemon/core/errors.hpp"
 #include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/zoho/loose_lists.hpp"
@@ -9,23 +8,14 @@
 namespace zohosyncd {
 
 LooseRun::LooseRun(const RunContext& context, const StreamConfig& stream, std::stop_token stop)
-    : context_(context), stream_(stream), stop_(std::move(stop)),
-      list_key_(stream.endpoint.kind == EndpointKind::users ? "users" : "modules"),
-      recorder_(context, stream) {}
-
-ApiRequest LooseRun::page_request(int page) const {
-    if (stream_.endpoint.kind == EndpointKind::modules) {
-        return {"/settings/modules", {}, {}}; // One answer, no paging.
-    }
-    return {
-        "/users", {{"type", "AllUsers"}, {"page", std::to_string(page)}, {"per_page", "200"}}, {}};
-}
+    : context_(context), stream_(stream), stop_(std::move(stop)), recorder_(context, stream) {}
 
 void LooseRun::run() {
     begin();
     int page = 1;
     do {
-        ApiReply reply = context_.client.get(page_request(page), stop_);
+        ApiReply reply =
+            context_.client.get(loose_page_request(stream_.endpoint.kind, page), stop_);
         if (page == 1) {
             first_date_ = reply.date;
         }
@@ -39,14 +29,21 @@ void LooseRun::run() {
 }
 
 /// Begins with the columns that are known from earlier runs, so that their types stay.
-void LooseRun::begin() {
-    wanted_ = empty_loose_schema(stream_.target);
-    for (auto& column : context_.sink.known_columns(stream_.target)) {
-        if (column.api_name != "id") {
+StreamSchema known_loose_schema(Sink& sink, const TableName& target) {
+    StreamSchema schema = empty_loose_schema(target);
+    for (auto& column : sink.known_columns(target)) {
+        if (column.api_name == "id") {
+            schema.columns.front().name = column.name;
+        } else {
             column.counts_as_change = !changes_by_itself(column.api_name);
-            wanted_.columns.push_back(std::move(column));
+            schema.columns.push_back(std::move(column));
         }
     }
+    return schema;
+}
+
+void LooseRun::begin() {
+    wanted_ = known_loose_schema(context_.sink, stream_.target);
     prepared_ = recorder_.prepare(wanted_);
     checkpoint_ = recorder_.checkpoint_from(prepared_.state);
     context_.sink.begin_stage(recorder_.key(), prepared_.schema);
@@ -54,20 +51,16 @@ void LooseRun::begin() {
 }
 
 void LooseRun::store_page(std::string& body) {
-    if (add_columns_that_appear(body, list_key_, wanted_)) {
+    const auto kind = stream_.endpoint.kind;
+    if (add_columns_that_appear(body, loose_list_key(kind), wanted_)) {
         ZOHOSYNCD_FAILPOINT("loose.columns");
         prepared_ = recorder_.prepare(wanted_);
     }
     decoder_.set_shape({prepared_.schema.columns, std::nullopt, false});
     batch_ = Batch(prepared_.schema.columns.size());
-    const PageInfo info = decoder_.decode(body, list_key_, batch_);
+    const PageInfo info = decoder_.decode(body, loose_list_key(kind), batch_);
     ZOHOSYNCD_FAILPOINT("loose.page");
-    const bool is_paged = stream_.endpoint.kind == EndpointKind::users;
-    if (is_paged && !info.says_whether_more) {
-        throw SyncError(ErrorKind::bad_response,
-                        "the list of users does not say whether it goes on; it may be cut short");
-    }
-    has_more_ = is_paged && info.more_records && info.rows > 0;
+    has_more_ = loose_list_goes_on(kind, info);
     recorder_.count_page(info.rows);
     context_.sink.write_stage(recorder_.key(), prepared_.schema, {&batch_, nullptr}, checkpoint_);
     ZOHOSYNCD_FAILPOINT("loose.stored");

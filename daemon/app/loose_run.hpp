@@ -17,7 +17,6 @@ public:
     void run();
 
 private:
-    [[nodiscard]] ApiRequest page_request(int page) const;
     void begin();
     void store_page(std::string& body);
     void finish();
@@ -25,7 +24,6 @@ private:
     const RunContext& context_;
     const StreamConfig& stream_;
     std::stop_token stop_;
-    std::string list_key_;
     RunRecorder recorder_;
     StreamSchema wanted_;
     PreparedStream prepared_;
@@ -35,5 +33,9 @@ private:
     bool has_more_ = false;
     std::optional<std::chrono::sys_seconds> first_date_;
 };
+
+/// The columns that the target's table has, with their types. Their names are there once a run has
+/// prepared it.
+StreamSchema known_loose_schema(Sink& sink, const TableName& target);
 
 } // namespace zohosyncd

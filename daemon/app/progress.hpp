@@ -1,11 +1,13 @@
 #pragma once
 
+#include "daemon/app/findings.hpp"
 #include "daemon/runtime/clock.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,7 @@ struct StreamProgress {
     std::string error;
     std::string anchor; ///< Records older than this are not read; empty where everything is.
     Clock::TimePoint started;
+    std::optional<Findings> findings; ///< Of a verification that has come to its end.
 };
 
 /// The lines of all streams, shared by the fetchers that write them and the thread that shows them.

@@ -129,9 +129,8 @@ void Replication::meet_zoho(std::optional<std::chrono::seconds> patience,
 }
 
 void Replication::load_credits() {
-    const auto sink = make_sink(config_.target, config_.daemon.state_schema);
-    sink->write_under_lease(lease_.connection(), lease_.epoch());
-    settle_credits(*sink, session_.gate(), lease_.connection(), organisation_.credits_allowed);
+    settle_credits(
+        *own_sink(), session_.gate(), lease_.connection(), organisation_.credits_allowed);
 }
 
 void Replication::require_own_target() {
@@ -146,15 +145,36 @@ void Replication::require_own_target() {
     }
 }
 
+EngineParts Replication::engine_parts() {
+    return {config_, organisation_, fields_, session_.gate(), clock_, *board_};
+}
+
+std::unique_ptr<Sink> Replication::own_sink() {
+    auto sink = make_sink(config_.target, config_.daemon.state_schema);
+    sink->write_under_lease(lease_.connection(), lease_.epoch());
+    return sink;
+}
+
 Engine::Outcome Replication::run(EngineMode mode, const std::stop_token& stop) {
-    FetcherParts parts;
-    parts.make_sink = [this] {
-        auto sink = make_sink(config_.target, config_.daemon.state_schema);
-        sink->write_under_lease(lease_.connection(), lease_.epoch());
-        return sink;
-    };
-    parts.make_client = [this] { return session_.make_client(); };
-    Engine engine({config_, organisation_, fields_, session_.gate(), clock_, *board_}, parts, mode);
+    auto parts = engine_parts();
+    const auto verify_schedule = Schedule::parse(config_.daemon.verify);
+    if (mode == EngineMode::forever && !verify_schedule.is_manual()) {
+        parts.verify_schedule = &verify_schedule;
+    }
+    return run_engine(parts, mode, stop);
+}
+
+Engine::Outcome Replication::verify(VerifyOptions options, const std::stop_token& stop) {
+    auto parts = engine_parts();
+    parts.verify = options;
+    return run_engine(parts, EngineMode::once, stop);
+}
+
+Engine::Outcome
+Replication::run_engine(const EngineParts& parts, EngineMode mode, const std::stop_token& stop) {
+    const FetcherParts fetcher_parts{[this] { return own_sink(); },
+                                     [this] { return session_.make_client(); }};
+    Engine engine(parts, fetcher_parts, mode);
 
     std::stop_source either;
     const std::stop_callback on_stop(stop, [&either] { either.request_stop(); });

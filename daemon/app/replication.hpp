@@ -29,11 +29,19 @@ public:
     /// Runs the streams; see Engine::run.
     Engine::Outcome run(EngineMode mode, const std::stop_token& stop);
 
+    /// Compares the streams with Zoho; the findings are on the board. Only to mend it needs the
+    /// lease.
+    Engine::Outcome verify(VerifyOptions options, const std::stop_token& stop);
+
     [[nodiscard]] const ProgressBoard& board() const { return *board_; }
 
     [[nodiscard]] const RequestGate& gate() { return session_.gate(); }
 
 private:
+    Engine::Outcome
+    run_engine(const EngineParts& parts, EngineMode mode, const std::stop_token& stop);
+    [[nodiscard]] EngineParts engine_parts();
+    [[nodiscard]] std::unique_ptr<Sink> own_sink();
     void load_credits();
     void require_own_target();
 

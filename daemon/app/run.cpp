@@ -14,9 +14,8 @@ using log::Level;
 /// that nobody counts on them.
 void name_unused_settings(const DaemonConfig& daemon) {
     std::string names;
-    for (const auto& [name, value] : {std::pair{"listen", &daemon.listen},
-                                      std::pair{"verify", &daemon.verify},
-                                      std::pair{"formulas", &daemon.formulas}}) {
+    for (const auto& [name, value] :
+         {std::pair{"listen", &daemon.listen}, std::pair{"formulas", &daemon.formulas}}) {
         if (*value != "off") {
             names += (names.empty() ? "daemon." : ", daemon.") + std::string(name);
         }

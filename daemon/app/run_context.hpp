@@ -1,7 +1,9 @@
 #pragma once
 
+#include "daemon/app/findings.hpp"
 #include "daemon/app/progress.hpp"
 #include "daemon/config/config.hpp"
+#include "daemon/core/schedule.hpp"
 #include "daemon/runtime/clock.hpp"
 #include "daemon/zoho/api_client.hpp"
 #include "daemon/zoho/metadata.hpp"
@@ -37,6 +39,9 @@ struct StreamMemory {
     std::map<std::int64_t, Clock::TimePoint> gone_since;
     bool has_progressed = false; ///< A scan has come further since the last failure.
     std::optional<Clock::TimePoint> deletes_checked_at;
+    std::optional<VerifyMemory> verification; ///< The one under way.
+    /// From when on the next scheduled verification counts; unset before it was looked up.
+    std::optional<std::chrono::sys_seconds> verified_at;
 };
 
 /// What one run of a stream works with. Everything but the organisation belongs to the fetcher.
@@ -49,6 +54,10 @@ struct RunContext {
     ProgressBoard& board;
     ApiClient& client;
     Sink& sink;
+    /// Set: streams are compared with Zoho instead of being synced.
+    std::optional<VerifyOptions> verify = std::nullopt;
+    /// Set: streams are also compared, and mended, whenever this says so.
+    const Schedule* verify_schedule = nullptr;
 };
 
 } // namespace zohosyncd

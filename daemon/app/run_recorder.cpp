@@ -50,21 +50,25 @@ RunRecorder::RunRecorder(const RunContext& context, const StreamConfig& stream)
 
 PreparedStream RunRecorder::prepare(const StreamSchema& wanted) {
     PreparedStream prepared = context_.sink.prepare(key_, wanted, stream_.casing);
-    const std::string& owner = prepared.state.org;
-    if (!owner.empty() && owner != context_.organisation.id) {
-        throw SyncError(ErrorKind::wrong_org,
-                        "table " + key_.target.text() + " belongs to organisation " + owner +
-                            ", but the credentials are of organisation " +
-                            context_.organisation.id +
-                            ": use another target, or the right connection");
-    }
+    require_same_organisation(context_, prepared.state);
     return prepared;
 }
 
-Checkpoint RunRecorder::checkpoint_from(const StreamState& state) const {
+void require_same_organisation(const RunContext& context, const StreamState& state) {
+    if (!state.org.empty() && state.org != context.organisation.id) {
+        throw SyncError(ErrorKind::wrong_org,
+                        "table " + state.key.target.text() + " belongs to organisation " +
+                            state.org + ", but the credentials are of organisation " +
+                            context.organisation.id +
+                            ": use another target, or the right connection");
+    }
+}
+
+Checkpoint
+checkpoint_from(const RunContext& context, const StreamConfig& stream, const StreamState& state) {
     Checkpoint checkpoint;
-    checkpoint.org = context_.organisation.id;
-    checkpoint.mode = stream_.mode == StreamMode::incremental ? "incremental" : "full-refresh";
+    checkpoint.org = context.organisation.id;
+    checkpoint.mode = stream.mode == StreamMode::incremental ? "incremental" : "full-refresh";
     checkpoint.anchor = state.anchor;
     checkpoint.high_water_mark = state.high_water_mark;
     checkpoint.deletes_mark = state.deletes_mark;

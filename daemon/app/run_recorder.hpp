@@ -14,6 +14,13 @@ void settle_credits(Sink& sink,
                     const std::string& connection,
                     std::uint64_t allowed);
 
+/// The state's marks as they are, with nothing finished.
+Checkpoint
+checkpoint_from(const RunContext& context, const StreamConfig& stream, const StreamState& state);
+
+/// Throws SyncError{wrong_org} when the state is of another organisation than the credentials.
+void require_same_organisation(const RunContext& context, const StreamState& state);
+
 /// The bookkeeping that every kind of run shares: state key, checkpoint, totals, credits, the
 /// closing log line.
 class RunRecorder {
@@ -25,8 +32,10 @@ public:
     /// Prepares the target for the schema, and refuses one that belongs to another organisation.
     PreparedStream prepare(const StreamSchema& wanted);
 
-    /// The state's marks as they are, with nothing finished.
-    [[nodiscard]] Checkpoint checkpoint_from(const StreamState& state) const;
+    /// See the function of that name.
+    [[nodiscard]] Checkpoint checkpoint_from(const StreamState& state) const {
+        return zohosyncd::checkpoint_from(context_, stream_, state);
+    }
 
     /// Marks the checkpoint as the last of a successful run.
     void finish(Checkpoint& checkpoint) const;

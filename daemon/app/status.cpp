@@ -55,6 +55,13 @@ void print_json(const std::vector<StreamState>& states,
              {"rows_unchanged", state.rows_unchanged},
              {"rows_deleted", state.rows_deleted},
              {"consecutive_failures", state.consecutive_failures},
+             {"verified_at",
+              state.verification ? json_of(state.verification->at) : nlohmann::json()},
+             {"differences",
+              state.verification
+                  ? nlohmann::json(state.verification->missing + state.verification->extra +
+                                   state.verification->differing)
+                  : nlohmann::json()},
              {"scan_in_progress", !state.scan.empty()},
              {"last_error",
               state.last_error.empty() ? nlohmann::json() : nlohmann::json(state.last_error)}});

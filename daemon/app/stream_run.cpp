@@ -3,6 +3,7 @@
 #include "daemon/app/loose_run.hpp"
 #include "daemon/app/records_run.hpp"
 #include "daemon/app/run_recorder.hpp"
+#include "daemon/app/stream_verification.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
@@ -92,7 +93,7 @@ std::chrono::milliseconds see_to_failure(const RunContext& context,
     log::event(reaction == Reaction::back_off_stream || reaction == Reaction::pause_organisation
                    ? Level::warn
                    : Level::error,
-               "run_failed",
+               context.verify ? "verify_failed" : "run_failed",
                {kv("stream", stream.endpoint.stream),
                 kv("kind", to_string(error.kind())),
                 kv("attempt", attempt),
@@ -103,7 +104,7 @@ std::chrono::milliseconds see_to_failure(const RunContext& context,
         line.activity = activity_for(reaction);
         line.error = error.what();
     });
-    if (!is_about_the_target(error.kind())) {
+    if (!context.verify && !is_about_the_target(error.kind())) {
         write_failure_down(context, stream, reaction, error);
     }
     return wait;
@@ -115,10 +116,17 @@ void run_stream(const RunContext& context,
                 const StreamConfig& stream,
                 StreamMemory& memory,
                 const std::stop_token& stop) {
+    if (context.verify) {
+        verify_stream(context, stream, memory, stop);
+        return;
+    }
     if (stream.endpoint.kind == EndpointKind::records) {
         RecordsRun(context, stream, memory, stop).run();
     } else {
         LooseRun(context, stream, stop).run();
+    }
+    if (context.verify_schedule != nullptr) {
+        verify_on_schedule(context, stream, memory, stop);
     }
 }
 

@@ -7,9 +7,10 @@
 
 namespace zohosyncd {
 
-/// One pass over one stream: reads what changed, or everything, and commits it with its marks. On a
-/// throw everything read up to the failed page is committed, and the next run goes on there. Throws
-/// SyncError.
+/// One pass over one stream: reads what changed, or everything, and commits it with its marks, then
+/// a part of a verification that is due; or, where the context says so, a verification instead. On
+/// a throw everything read up to the failed page is committed, and the next run goes on there.
+/// Throws SyncError.
 void run_stream(const RunContext& context,
                 const StreamConfig& stream,
                 StreamMemory& memory,

@@ -9,14 +9,8 @@
 namespace zohosyncd {
 namespace {
 
-using namespace std::chrono_literals;
 using log::kv;
 using log::Level;
-
-// Contract §8.8 and §10: this long `sync` waits for another holder, and for a target that does not
-// answer.
-constexpr std::chrono::seconds lease_patience = 30s;
-constexpr std::chrono::seconds target_patience = 60s;
 
 } // namespace
 

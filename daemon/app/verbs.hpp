@@ -2,9 +2,11 @@
 
 #include "daemon/app/cli.hpp"
 #include "daemon/app/exit_code.hpp"
+#include "daemon/app/findings.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/runtime/clock.hpp"
 
+#include <chrono>
 #include <stop_token>
 
 namespace zohosyncd {
@@ -13,6 +15,13 @@ namespace zohosyncd {
 /// for what main has to report.
 ExitCode run_verb(const Config& config, Clock& clock, const std::stop_token& stop);
 ExitCode sync_verb(const Config& config, Clock& clock, const std::stop_token& stop);
+/// Contract §8.8 and §10: this long `sync` and `verify --repair` wait for another holder of the
+/// lease, and any verb but `run` for a target or a Zoho that does not answer.
+constexpr std::chrono::seconds lease_patience{30};
+constexpr std::chrono::seconds target_patience{60};
+
+ExitCode
+verify_verb(const Config& config, VerifyOptions options, Clock& clock, const std::stop_token& stop);
 ExitCode discover_verb(const ZohoConnection& source,
                        const DaemonConfig& daemon,
                        const Config* selection,

@@ -49,6 +49,14 @@ struct Checkpoint {
     std::optional<RunSummary> finished;
 };
 
+/// What the last complete comparison of a table with Zoho left behind.
+struct Verification {
+    std::chrono::sys_seconds at; ///< Zoho's time when it began.
+    std::uint64_t missing = 0;   ///< Records of Zoho without a live row.
+    std::uint64_t extra = 0;     ///< Live rows without a record.
+    std::uint64_t differing = 0; ///< Rows that are not the record as Zoho has it.
+};
+
 /// One row of sync_state.
 struct StreamState {
     StreamKey key;
@@ -69,6 +77,7 @@ struct StreamState {
     std::uint64_t rows_deleted = 0;
     int consecutive_failures = 0;
     std::string last_error;
+    std::optional<Verification> verification;
 };
 
 /// A stream that its target is ready for.

@@ -42,6 +42,27 @@ ColumnType type_of(const std::string& key, const json& value) {
 
 } // namespace
 
+std::string loose_list_key(EndpointKind kind) {
+    return kind == EndpointKind::users ? "users" : "modules";
+}
+
+ApiRequest loose_page_request(EndpointKind kind, int page) {
+    if (kind == EndpointKind::modules) {
+        return {"/settings/modules", {}, {}};
+    }
+    return {
+        "/users", {{"type", "AllUsers"}, {"page", std::to_string(page)}, {"per_page", "200"}}, {}};
+}
+
+bool loose_list_goes_on(EndpointKind kind, const PageInfo& info) {
+    const bool is_paged = kind == EndpointKind::users;
+    if (is_paged && !info.says_whether_more) {
+        throw SyncError(ErrorKind::bad_response,
+                        "the list of users does not say whether it goes on; it may be cut short");
+    }
+    return is_paged && info.more_records && info.rows > 0;
+}
+
 bool changes_by_itself(std::string_view key) {
     return key == "Isonline" || key == "offset";
 }

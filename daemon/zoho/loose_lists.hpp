@@ -1,6 +1,9 @@
 #pragma once
 
+#include "daemon/core/endpoints.hpp"
 #include "daemon/core/schema.hpp"
+#include "daemon/zoho/api_client.hpp"
+#include "daemon/zoho/record_decoder.hpp"
 
 #include <string>
 #include <string_view>
@@ -9,6 +12,16 @@ namespace zohosyncd {
 
 /// `users` and `modules` have no field list: their columns are the keys that appear.
 ///
+/// The key of the reply that holds the list: "users" or "modules".
+std::string loose_list_key(EndpointKind kind);
+
+/// The request for a page of the list, from 1 on. `modules` has one page only.
+ApiRequest loose_page_request(EndpointKind kind, int page);
+
+/// Whether a further page follows. Throws SyncError{bad_response} when a reply of `users` does not
+/// say: the list may be cut short.
+bool loose_list_goes_on(EndpointKind kind, const PageInfo& info);
+
 /// Adds a column to `schema` for every key of the reply's list that it lacks, typed as contract §6
 /// says: ids bigint, …_time timestamptz, objects and arrays json, the rest by its JSON type. A key
 /// that is null everywhere becomes text. Returns whether a column was added. Throws

@@ -71,7 +71,7 @@ std::vector<Column> columns_in_use(std::span<const KnownColumn> known) {
     for (const auto& column : known) {
         if (!column.retired) {
             columns.push_back({column.api_name,
-                               "",
+                               column.name,
                                column.label,
                                column.field_id,
                                column.data_type,

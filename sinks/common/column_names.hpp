@@ -38,7 +38,8 @@ std::vector<std::string> name_columns(const StreamSchema& wanted,
 /// Whether `known` says all that we would record about `column`.
 bool is_recorded(const KnownColumn& known, const Column& column, const std::string& name);
 
-/// The columns that are in use, as a schema would ask for them again.
+/// The columns that are in use, as a schema would ask for them again, with the names that they
+/// have.
 std::vector<Column> columns_in_use(std::span<const KnownColumn> known);
 
 } // namespace zohosyncd

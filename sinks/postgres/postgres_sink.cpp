@@ -4,6 +4,7 @@
 #include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/row_text.hpp"
 #include "sinks/postgres/catalog.hpp"
+#include "sinks/postgres/compare.hpp"
 #include "sinks/postgres/lease.hpp"
 #include "sinks/postgres/migrate.hpp"
 #include "sinks/postgres/page_writer.hpp"
@@ -70,6 +71,24 @@ public:
                            DeletePolicy policy,
                            std::chrono::sys_seconds walked_at,
                            const Checkpoint& checkpoint) override;
+
+    std::vector<RowVersion> live_rows(const StreamSchema& schema,
+                                      std::span<const std::int64_t> ids) override {
+        return postgres::live_rows(session_, bound(schema), ids);
+    }
+
+    std::vector<RowVersion> live_rows_after(const StreamSchema& schema,
+                                            const std::optional<RowVersion>& after,
+                                            std::chrono::sys_seconds from,
+                                            std::size_t limit) override {
+        return postgres::live_rows_after(session_, bound(schema), after, from, limit);
+    }
+
+    std::vector<std::int64_t> differing(const StreamSchema& schema, const Batch& records) override {
+        return postgres::differing(session_, bound(schema), records);
+    }
+
+    void record_verification(const StreamKey& key, const Verification& found) override;
     void
     record_failure(const StreamKey& key, StreamStatus status, const std::string& error) override;
     int reset(const std::string& connection, const std::string& stream) override;
@@ -355,6 +374,13 @@ WriteStats PostgresSink::merge_stage(const StreamKey& key,
         return page;
     });
     return result.stats;
+}
+
+void PostgresSink::record_verification(const StreamKey& key, const Verification& found) {
+    session_.write("record a verification of " + key.stream, {}, [&](pqxx::work& tx) {
+        store_verification(session_, tx, key, found);
+        return true;
+    });
 }
 
 void PostgresSink::record_failure(const StreamKey& key,

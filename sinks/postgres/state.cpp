@@ -55,7 +55,9 @@ const char* const state_columns =
     "scan::text, mapping_hash,"
     " generation, floor(extract(epoch FROM last_attempt_at))::bigint, floor(extract(epoch FROM "
     "last_success_at))::bigint,"
-    " status, rows_upserted, rows_unchanged, rows_deleted, consecutive_failures, last_error";
+    " status, rows_upserted, rows_unchanged, rows_deleted, consecutive_failures, last_error,"
+    " floor(extract(epoch FROM verified_at))::bigint, verify_missing, verify_extra, "
+    "verify_differing";
 
 StreamState state_of(const pqxx::row& row) {
     StreamState state;
@@ -83,13 +85,19 @@ StreamState state_of(const pqxx::row& row) {
     state.rows_deleted = row[17].as<std::uint64_t>();
     state.consecutive_failures = row[18].as<int>();
     state.last_error = text_of(row[19]);
+    if (const auto verified_at = instant_of(row[20])) {
+        state.verification = {*verified_at,
+                              row[21].as<std::uint64_t>(0),
+                              row[22].as<std::uint64_t>(0),
+                              row[23].as<std::uint64_t>(0)};
+    }
     return state;
 }
 
 /// False before the first migration: verbs that only look must not fail for it.
 bool has_state_tables(const Session& session, pqxx::transaction_base& tx) {
-    return tx.exec_params1("SELECT to_regclass($1) IS NOT NULL",
-                           session.state_table("sync_state"))[0]
+    return tx
+        .exec_params1("SELECT to_regclass($1) IS NOT NULL", session.state_table("sync_state"))[0]
         .as<bool>();
 }
 
@@ -230,6 +238,23 @@ void store_failure(Session& session,
         key.target.text(),
         to_string(status),
         error.substr(0, longest_error));
+}
+
+void store_verification(Session& session,
+                        pqxx::work& tx,
+                        const StreamKey& key,
+                        const Verification& found) {
+    tx.exec_params("UPDATE " + session.state_table("sync_state") +
+                       " SET verified_at = $4::timestamptz, verify_missing = $5, verify_extra = "
+                       "$6, verify_differing = $7 WHERE connection = $1 AND stream = $2 AND "
+                       "target = $3",
+                   key.connection,
+                   key.stream,
+                   key.target.text(),
+                   format_utc(found.at),
+                   found.missing,
+                   found.extra,
+                   found.differing);
 }
 
 int forget_marks(Session& session,

@@ -46,6 +46,11 @@ void store_failure(Session& session,
                    StreamStatus status,
                    const std::string& error);
 
+void store_verification(Session& session,
+                        pqxx::work& tx,
+                        const StreamKey& key,
+                        const Verification& found);
+
 /// Forgets marks and scan and raises the generation; returns how many rows there were.
 int forget_marks(Session& session,
                  pqxx::work& tx,

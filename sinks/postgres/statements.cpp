@@ -69,13 +69,17 @@ std::string differs(const BoundTable& table, const std::string& left, const std:
     return "(" + tuple_of(table, left) + ") IS DISTINCT FROM (" + tuple_of(table, right) + ")";
 }
 
-std::string upsert_sql(const BoundTable& table, Destination destination, Guard guard) {
-    std::string source = " FROM unnest(";
+std::string rows_of_arrays(const BoundTable& table) {
+    std::string source = "unnest(";
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
         source +=
             (i == 0 ? "$" : ", $") + std::to_string(i + 1) + "::" + table.columns[i].type + "[]";
     }
-    source += ") AS u(" + column_list(table, "") + ")";
+    return source + ") AS u(" + column_list(table, "") + ")";
+}
+
+std::string upsert_sql(const BoundTable& table, Destination destination, Guard guard) {
+    const auto source = " FROM " + rows_of_arrays(table);
     if (destination == Destination::stage) {
         return upsert_stage(table, source, guard);
     }

@@ -12,6 +12,9 @@ enum class Destination { table, stage };
 /// Whether an older version yields to what the table holds, or is written in any case.
 enum class Guard { version, none };
 
+/// "unnest($1::type[], …) AS u(…)": the rows of arrays, one per column.
+std::string rows_of_arrays(const BoundTable& table);
+
 /// Upserts arrays $1…$n, one per column; answers one row: inserted, updated.
 std::string upsert_sql(const BoundTable& table, Destination destination, Guard guard);
 

@@ -78,16 +78,7 @@ struct Job {
 void write_row(const Job& job, std::uint32_t row) {
     ZOHOSYNCD_FAILPOINT("sqlite.row");
     auto& statement = job.statement;
-    statement.bind(1, job.batch.ids()[row]);
-    for (std::size_t i = 1; i < job.table.names.size(); ++i) {
-        const auto& column = job.batch.column(i);
-        const int index = static_cast<int>(i) + 1;
-        if (column.is_null(row)) {
-            statement.bind_null(index);
-        } else {
-            bind_value(statement, index, job.table.schema.columns[i].type, column.value(row));
-        }
-    }
+    bind_row(statement, job.table, job.batch, row);
     auto* database = job.database.handle();
     // An insert sets it, an update leaves it: that tells one from the other.
     sqlite3_set_last_insert_rowid(database, 0);
@@ -168,6 +159,22 @@ void bind_value(Statement& statement, int index, ColumnType type, std::string_vi
     case ColumnType::json:
         statement.bind(index, value);
         return;
+    }
+}
+
+void bind_row(Statement& statement,
+              const BoundTable& table,
+              const Batch& batch,
+              std::uint32_t row) {
+    statement.bind(1, batch.ids()[row]);
+    for (std::size_t i = 1; i < table.names.size(); ++i) {
+        const auto& column = batch.column(i);
+        const int index = static_cast<int>(i) + 1;
+        if (column.is_null(row)) {
+            statement.bind_null(index);
+        } else {
+            bind_value(statement, index, table.schema.columns[i].type, column.value(row));
+        }
     }
 }
 

@@ -28,5 +28,7 @@ PageResult write_page(Database& database,
 
 /// Binds a value as the column's type is stored in SQLite.
 void bind_value(Statement& statement, int index, ColumnType type, std::string_view value);
+/// Binds a row of the batch from ?1 on; the texts stay the batch's.
+void bind_row(Statement& statement, const BoundTable& table, const Batch& batch, std::uint32_t row);
 
 } // namespace zohosyncd::sqlite

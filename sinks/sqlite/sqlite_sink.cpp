@@ -2,6 +2,7 @@
 
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/failpoint.hpp"
+#include "sinks/sqlite/compare.hpp"
 #include "sinks/sqlite/database.hpp"
 #include "sinks/sqlite/lease.hpp"
 #include "sinks/sqlite/migrate.hpp"
@@ -80,6 +81,24 @@ public:
                            DeletePolicy policy,
                            std::chrono::sys_seconds walked_at,
                            const Checkpoint& checkpoint) override;
+
+    std::vector<RowVersion> live_rows(const StreamSchema& schema,
+                                      std::span<const std::int64_t> ids) override {
+        return sqlite::live_rows(database_, bound(schema), ids);
+    }
+
+    std::vector<RowVersion> live_rows_after(const StreamSchema& schema,
+                                            const std::optional<RowVersion>& after,
+                                            std::chrono::sys_seconds from,
+                                            std::size_t limit) override {
+        return sqlite::live_rows_after(database_, bound(schema), after, from, limit);
+    }
+
+    std::vector<std::int64_t> differing(const StreamSchema& schema, const Batch& records) override {
+        return sqlite::differing(database_, bound(schema), records);
+    }
+
+    void record_verification(const StreamKey& key, const Verification& found) override;
     void
     record_failure(const StreamKey& key, StreamStatus status, const std::string& error) override;
     int reset(const std::string& connection, const std::string& stream) override;
@@ -257,6 +276,13 @@ WriteStats SqliteSink::merge_stage(const StreamKey& key,
         page.stats =
             sqlite::merge_stage(database_, bound(schema), {policy, walked_at, checkpoint.anchor});
         return page;
+    });
+}
+
+void SqliteSink::record_verification(const StreamKey& key, const Verification& found) {
+    database_.write([&] {
+        store_verification(database_, key, found);
+        return true;
     });
 }
 

@@ -48,7 +48,8 @@ const char* const state_columns = "connection, stream, target, org, mode, anchor
                                   "deletes_mark, consistent_as_of, scan, mapping_hash,"
                                   " generation, last_attempt_at, last_success_at, status, "
                                   "rows_upserted, rows_unchanged, rows_deleted,"
-                                  " consecutive_failures, last_error";
+                                  " consecutive_failures, last_error, verified_at, "
+                                  "verify_missing, verify_extra, verify_differing";
 
 StreamState state_of(const Statement& row) {
     StreamState state;
@@ -76,6 +77,12 @@ StreamState state_of(const Statement& row) {
     state.rows_deleted = static_cast<std::uint64_t>(row.integer(17));
     state.consecutive_failures = static_cast<int>(row.integer(18));
     state.last_error = row.text(19);
+    if (const auto verified_at = instant_of(row, 20)) {
+        const auto count = [&](int column) {
+            return static_cast<std::uint64_t>(row.integer(column));
+        };
+        state.verification = {*verified_at, count(21), count(22), count(23)};
+    }
     return state;
 }
 
@@ -194,6 +201,19 @@ void store_failure(Database& database,
         key.target.text(),
         to_string(status),
         error.substr(0, longest_error));
+}
+
+void store_verification(Database& database, const StreamKey& key, const Verification& found) {
+    database.run("UPDATE " + database.state_table("sync_state") +
+                     " SET verified_at = ?4, verify_missing = ?5, verify_extra = ?6, "
+                     "verify_differing = ?7 WHERE connection = ?1 AND stream = ?2 AND target = ?3",
+                 key.connection,
+                 key.stream,
+                 key.target.text(),
+                 format_utc(found.at),
+                 found.missing,
+                 found.extra,
+                 found.differing);
 }
 
 int forget_marks(Database& database, const std::string& connection, const std::string& stream) {

@@ -33,6 +33,8 @@ void store_failure(Database& database,
                    StreamStatus status,
                    const std::string& error);
 
+void store_verification(Database& database, const StreamKey& key, const Verification& found);
+
 /// Forgets marks and scan and raises the generation; returns how many rows there were.
 int forget_marks(Database& database, const std::string& connection, const std::string& stream);
 

@@ -174,18 +174,24 @@ RecordingTarget::Lock RecordingTarget::enter(Call call) {
     return lock;
 }
 
+RecordingTarget::Row
+RecordingTarget::row_from(const StreamSchema& schema, const Batch& batch, std::uint32_t index) {
+    Row row{batch.versions()[index], {}, {}};
+    for (std::size_t column = 1; column < schema.columns.size(); ++column) {
+        if (!batch.column(column).is_null(index)) {
+            row.values[schema.columns[column].api_name] = batch.column(column).value(index);
+        }
+    }
+    return row;
+}
+
 WriteStats RecordingTarget::upsert(Rows& rows,
                                    const StreamSchema& schema,
                                    const Batch& batch,
                                    bool is_authoritative) {
     WriteStats stats;
     for (const auto index : batch.rows_to_write()) {
-        Row row{batch.versions()[index], {}, {}};
-        for (std::size_t column = 1; column < schema.columns.size(); ++column) {
-            if (!batch.column(column).is_null(index)) {
-                row.values[schema.columns[column].api_name] = batch.column(column).value(index);
-            }
-        }
+        const Row row = row_from(schema, batch, index);
         const auto [held, is_new] = rows.try_emplace(batch.ids()[index], row);
         if (is_new) {
             ++stats.inserted;
@@ -441,6 +447,71 @@ WriteStats RecordingSink::merge_stage(const StreamKey& key,
     const auto stats = RecordingTarget::merge(target_.table_of(schema), schema, policy, walked_at);
     target_.store(key, checkpoint, stats);
     return stats;
+}
+
+std::vector<RowVersion> RecordingSink::live_rows(const StreamSchema& schema,
+                                                 std::span<const std::int64_t> ids) {
+    const auto lock = target_.enter(call_of("live_rows", {}, schema));
+    const auto& rows = target_.table_of(schema).rows;
+    std::vector<RowVersion> found;
+    for (const auto id : ids) {
+        const auto row = rows.find(id);
+        if (row != rows.end() && !row->second.deleted_at) {
+            found.push_back({id, row->second.version});
+        }
+    }
+    return found;
+}
+
+std::vector<RowVersion> RecordingSink::live_rows_after(const StreamSchema& schema,
+                                                       const std::optional<RowVersion>& after,
+                                                       std::chrono::sys_seconds from,
+                                                       std::size_t limit) {
+    const auto lock = target_.enter(call_of("live_rows_after", {}, schema));
+    using Key = std::pair<std::chrono::sys_time<std::chrono::microseconds>, std::int64_t>;
+    std::set<Key> live;
+    for (const auto& [id, row] : target_.table_of(schema).rows) {
+        const auto version = schema.version_column ? row.version : std::chrono::sys_seconds{};
+        if (!row.deleted_at && (!schema.version_column || version >= from)) {
+            live.emplace(version, id);
+        }
+    }
+    std::vector<RowVersion> found;
+    for (const auto& [version, id] : live) {
+        const Key key{version, id};
+        const bool is_behind =
+            !after || Key(after->version.value_or(Key::first_type{}), after->id) < key;
+        if (is_behind && found.size() < limit) {
+            found.push_back({id, std::nullopt});
+            if (schema.version_column) {
+                found.back().version = version;
+            }
+        }
+    }
+    return found;
+}
+
+std::vector<std::int64_t> RecordingSink::differing(const StreamSchema& schema,
+                                                   const Batch& records) {
+    const auto lock = target_.enter(call_of("differing", {}, schema));
+    const auto& rows = target_.table_of(schema).rows;
+    std::vector<std::int64_t> ids;
+    for (const auto index : records.rows_to_write()) {
+        const auto held = rows.find(records.ids()[index]);
+        const auto wanted = RecordingTarget::row_from(schema, records, index);
+        const bool is_equal =
+            held != rows.end() && !held->second.deleted_at &&
+            content(schema, held->second.values) == content(schema, wanted.values);
+        if (!is_equal) {
+            ids.push_back(records.ids()[index]);
+        }
+    }
+    return ids;
+}
+
+void RecordingSink::record_verification(const StreamKey& key, const Verification& found) {
+    const auto lock = target_.enter(call_of("record_verification", key, {}));
+    target_.states_[text_of(key)].verification = found;
 }
 
 void RecordingSink::record_failure(const StreamKey& key,

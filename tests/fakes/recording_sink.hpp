@@ -85,6 +85,7 @@ private:
 
     Table& table_of(const StreamSchema& schema) { return tables_[schema.target.text()]; }
 
+    static Row row_from(const StreamSchema& schema, const Batch& batch, std::uint32_t index);
     static WriteStats
     upsert(Rows& rows, const StreamSchema& schema, const Batch& batch, bool is_authoritative);
     WriteStats upsert(Rows& rows, const StreamSchema& schema, const PageWrite& page);
@@ -143,6 +144,14 @@ public:
                            DeletePolicy policy,
                            std::chrono::sys_seconds walked_at,
                            const Checkpoint& checkpoint) override;
+    std::vector<RowVersion> live_rows(const StreamSchema& schema,
+                                      std::span<const std::int64_t> ids) override;
+    std::vector<RowVersion> live_rows_after(const StreamSchema& schema,
+                                            const std::optional<RowVersion>& after,
+                                            std::chrono::sys_seconds from,
+                                            std::size_t limit) override;
+    std::vector<std::int64_t> differing(const StreamSchema& schema, const Batch& records) override;
+    void record_verification(const StreamKey& key, const Verification& found) override;
     void
     record_failure(const StreamKey& key, StreamStatus status, const std::string& error) override;
     int reset(const std::string& connection, const std::string& stream) override;

@@ -132,7 +132,7 @@ TEST_CASE("the state directory comes from systemd, else from home") {
 }
 
 TEST_CASE("the shipped samples load, and explain every key that is honoured") {
-    const auto root = std::filesystem::path(__FILE__).parent_path() / "../../..";
+    const auto root = std::filesystem::path(ZOHOSYNCD_SOURCE_DIR);
     const auto read = [&](const char* name) {
         std::ifstream file(root / "config" / name);
         return std::string(std::istreambuf_iterator<char>(file), {});

@@ -1,0 +1,106 @@
+#include "daemon/app/stream_verification.hpp"
+
+#include "daemon/app/loose_verification.hpp"
+#include "daemon/app/records_verification.hpp"
+#include "daemon/core/errors.hpp"
+#include "daemon/runtime/log.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace zohosyncd {
+namespace {
+
+using log::kv;
+using log::Level;
+
+constexpr std::size_t all_pages = std::numeric_limits<std::size_t>::max();
+// Some ten seconds at five requests a second: the streams that wait for a fetcher meanwhile stay
+// far within the minute that the promise allows for.
+constexpr std::size_t pages_between_runs = 50;
+
+std::chrono::sys_seconds wall_of(const Clock& clock) {
+    return std::chrono::floor<std::chrono::seconds>(clock.wall_now());
+}
+
+bool is_due(const RunContext& context, const StreamConfig& stream, StreamMemory& memory) {
+    if (!memory.verified_at) {
+        const StreamKey key{context.config.source.name, stream.endpoint.stream, stream.target};
+        const auto state = context.sink.state(key);
+        const auto verified = state ? state->verification : std::nullopt;
+        // A table that never was verified has its turn at the next date of the schedule.
+        memory.verified_at = verified ? verified->at : wall_of(context.clock);
+    }
+    return context.verify_schedule->next_after(*memory.verified_at) <= wall_of(context.clock);
+}
+
+/// True when it has come to its end.
+bool advance(const RunContext& context,
+             const StreamConfig& stream,
+             VerifyOptions options,
+             VerifyMemory& memory,
+             std::size_t pages,
+             const std::stop_token& stop) {
+    if (stream.endpoint.kind == EndpointKind::records) {
+        return RecordsVerification(context, stream, options, memory, stop).advance(pages);
+    }
+    memory.findings = LooseVerification(context, stream, options, stop).run();
+    return true;
+}
+
+} // namespace
+
+void verify_stream(const RunContext& context,
+                   const StreamConfig& stream,
+                   StreamMemory& memory,
+                   const std::stop_token& stop) {
+    if (!memory.verification) {
+        memory.verification.emplace();
+    }
+    context.board.update(stream.endpoint.stream, [&](StreamProgress& line) {
+        line.activity = StreamActivity::reading;
+        line.started = context.clock.now();
+    });
+    const auto requests_before = context.client.requests_sent();
+    (void)advance(context, stream, *context.verify, *memory.verification, all_pages, stop);
+    context.board.update(stream.endpoint.stream, [&](StreamProgress& line) {
+        line.activity = StreamActivity::done;
+        line.error.clear();
+        line.requests += context.client.requests_sent() - requests_before;
+        line.findings = memory.verification->findings;
+    });
+}
+
+void verify_on_schedule(const RunContext& context,
+                        const StreamConfig& stream,
+                        StreamMemory& memory,
+                        const std::stop_token& stop) {
+    try {
+        if (!memory.verification && !is_due(context, stream, memory)) {
+            return;
+        }
+        if (!memory.verification) {
+            memory.verification.emplace();
+        }
+        constexpr VerifyOptions mends{true, false};
+        if (advance(context, stream, mends, *memory.verification, pages_between_runs, stop)) {
+            memory.verified_at = std::max(memory.verified_at.value_or(wall_of(context.clock)),
+                                          wall_of(context.clock));
+            memory.verification.reset();
+        }
+    } catch (const SyncError& error) {
+        if (error.kind() == ErrorKind::stopped || stop.stop_requested() ||
+            reaction_to(error.kind()) == Reaction::end_process) {
+            throw;
+        }
+        log::event(Level::warn,
+                   "verify_failed",
+                   {kv("stream", stream.endpoint.stream),
+                    kv("kind", to_string(error.kind())),
+                    kv("zoho_code", error.zoho_code()),
+                    kv("sqlstate", error.sqlstate()),
+                    kv("error", error.what())});
+    }
+}
+
+} // namespace zohosyncd
