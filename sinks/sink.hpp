@@ -21,6 +21,8 @@ struct WriteStats {
     std::uint64_t updated = 0;
     std::uint64_t unchanged = 0;
     std::uint64_t deleted = 0;
+    /// Commits since the last answer whose reply was lost and that turned out to have happened.
+    std::uint64_t settled = 0;
 };
 
 /// A deletion learnt from the source.

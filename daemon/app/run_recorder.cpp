@@ -103,6 +103,9 @@ void RunRecorder::count_written(const WriteStats& stats) {
     totals_.updated += stats.updated;
     totals_.unchanged += stats.unchanged;
     totals_.deleted += stats.deleted;
+    for (std::uint64_t i = 0; i < stats.settled; ++i) {
+        log::event(Level::info, "commit_settled", {kv("stream", key_.stream), kv("run", run_id_)});
+    }
     show();
 }
 

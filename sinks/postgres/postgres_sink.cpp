@@ -111,6 +111,8 @@ private:
                       bool counts,
                       Work work);
     void end_run(pqxx::work& tx, const StateChange& change, const RunTotals& totals);
+    /// The stats with the commits in doubt that were settled since the last call.
+    WriteStats with_settled(WriteStats stats);
 
     Session session_;
     Leases leases_{session_};
@@ -120,6 +122,7 @@ private:
     std::map<std::string, RunTotals> totals_; ///< Of runs that are not finished.
     long bound_under_ = 0; ///< What session_.stale_tables() was when tables_ was filled.
     long bound_count_ = 0;
+    std::uint64_t settled_ = 0;
 };
 
 PageResult quarantined_only(const PageWrite& page) {
@@ -212,7 +215,11 @@ PageResult PostgresSink::commit(const std::string& what,
     const auto target = key.target.text();
     const auto commit_id = draw_commit_id();
     auto totals = totals_[target];
-    const auto settle = [&] { return has_committed(session_, key, commit_id); };
+    const auto settle = [&] {
+        const bool happened = has_committed(session_, key, commit_id);
+        settled_ += happened ? 1 : 0;
+        return happened;
+    };
     auto result = session_.write(what + " " + target, settle, [&](pqxx::work& tx) {
         leases_.check(tx);
         ZOHOSYNCD_FAILPOINT("postgres.lease.checked");
@@ -235,6 +242,11 @@ PageResult PostgresSink::commit(const std::string& what,
     });
     totals_[target] = checkpoint.finished ? RunTotals{} : totals;
     return result;
+}
+
+WriteStats PostgresSink::with_settled(WriteStats stats) {
+    stats.settled = std::exchange(settled_, 0);
+    return stats;
 }
 
 WriteStats PostgresSink::write_page(const StreamKey& key,
@@ -267,7 +279,7 @@ WriteStats PostgresSink::write(const StreamKey& key,
                                const StreamSchema& schema,
                                const PageWrite& page,
                                const Checkpoint& checkpoint) {
-    return write_page(key, schema, Destination::table, page, checkpoint);
+    return with_settled(write_page(key, schema, Destination::table, page, checkpoint));
 }
 
 std::vector<Deletion> PostgresSink::soft_deleted(const StreamSchema& schema,
@@ -340,7 +352,7 @@ WriteStats PostgresSink::write_deletions(const StreamKey& key,
         page.stats.deleted = rows[0].as<std::uint64_t>();
         return page;
     });
-    return result.stats;
+    return with_settled(result.stats);
 }
 
 void PostgresSink::begin_stage(const StreamKey&, const StreamSchema& schema) {
@@ -373,7 +385,7 @@ WriteStats PostgresSink::merge_stage(const StreamKey& key,
             postgres::merge_stage(session_, tx, table, {policy, walked_at, checkpoint.anchor});
         return page;
     });
-    return result.stats;
+    return with_settled(result.stats);
 }
 
 void PostgresSink::record_verification(const StreamKey& key, const Verification& found) {
