@@ -15,6 +15,8 @@ using log::kv;
 using log::Level;
 
 constexpr Backoff::Policy start_backoff{500ms, 15s};
+// A target costs nothing to look for, and shall not wait when it is back.
+constexpr std::chrono::milliseconds longest_look{1s};
 
 bool may_pass_by_itself(ErrorKind kind) {
     switch (kind) {
@@ -60,7 +62,10 @@ void persist(Clock& clock,
             if (is_hopeless || !is_patient) {
                 throw;
             }
-            const auto wait = std::max(backoff.next(share(jitter)), error.retry_after());
+            auto wait = std::max(backoff.next(share(jitter)), error.retry_after());
+            if (error.kind() == ErrorKind::sink_down) {
+                wait = std::min(wait, longest_look);
+            }
             log::event(Level::warn,
                        "waiting",
                        {kv("for", waiting_for),

@@ -135,6 +135,7 @@ RunResult attempt_stream(const RunContext& context,
                          StreamMemory& memory,
                          int attempt,
                          const std::stop_token& stop) {
+    const auto requests_before = context.client.requests_sent();
     try {
         ZOHOSYNCD_FAILPOINT("engine.run");
         run_stream(context, stream, memory, stop);
@@ -142,13 +143,16 @@ RunResult attempt_stream(const RunContext& context,
         return {};
     } catch (const SyncError& error) {
         if (error.kind() == ErrorKind::stopped || stop.stop_requested()) {
-            return {ErrorKind::stopped, {}, false}; // An aborted request is no fault.
+            return {ErrorKind::stopped, {}, false, false}; // An aborted request is no fault.
         }
         if (reaction_to(error.kind()) == Reaction::end_process) {
             throw;
         }
         const auto wait = see_to_failure(context, stream, attempt, error);
-        return {error.kind(), wait, std::exchange(memory.has_progressed, false)};
+        return {error.kind(),
+                wait,
+                std::exchange(memory.has_progressed, false),
+                context.client.requests_sent() == requests_before};
     }
 }
 

@@ -12,6 +12,12 @@ using namespace std::chrono_literals;
 constexpr Backoff::Policy stream_backoff{1s, 5min};
 // `sync` gives a stream this many chances before it counts as failed.
 constexpr int attempts_of_sync = 6;
+// It waits so long for a target that went away, as it does at its start (contract §10).
+constexpr auto patience_of_sync = 60s;
+// A target that is away costs Zoho nothing, and shall not wait when it is back: all streams
+// together ask for it so often.
+constexpr std::chrono::milliseconds shortest_look = 100ms;
+constexpr std::chrono::milliseconds longest_look = 500ms;
 // A module without permission is asked for again this often: each time costs a credit.
 constexpr std::chrono::milliseconds after_denial = 1h;
 // A table that waits for an operator costs Zoho nothing, and is mended at any moment.
@@ -51,6 +57,10 @@ std::vector<std::size_t> Timetable::take_due(Clock::TimePoint now) {
     std::stable_sort(due.begin(), due.end(), [this](std::size_t a, std::size_t b) {
         return *slots_[a].due < *slots_[b].due;
     });
+    if (away_since_) {
+        due.resize(looking_ || now < next_look_ ? 0 : std::min<std::size_t>(due.size(), 1));
+        looking_ = due.empty() ? looking_ : std::optional(due.front());
+    }
     for (const auto stream : due) {
         slots_[stream].due.reset();
         slots_[stream].is_running = true;
@@ -83,9 +93,16 @@ std::size_t Timetable::succeeded() const {
 bool Timetable::finished(std::size_t stream, const RunResult& result, double jitter, Moment now) {
     Slot& slot = slots_[stream];
     slot.is_running = false;
+    if (looking_ == stream) {
+        looking_.reset();
+    }
     if (result.error == ErrorKind::stopped) {
         return true;
     }
+    if (result.error == ErrorKind::sink_down && result.was_free) {
+        return look_again_soon(slot, jitter, now.steady);
+    }
+    away_since_.reset();
     if (result.error) {
         return retry_later(slot, result, jitter, now.steady);
     }
@@ -95,6 +112,18 @@ bool Timetable::finished(std::size_t stream, const RunResult& result, double jit
     if (mode_ == EngineMode::forever) {
         slot.due = after_success(slot, now);
     }
+    return true;
+}
+
+bool Timetable::look_again_soon(Slot& slot, double jitter, Clock::TimePoint now) {
+    away_since_ = away_since_.value_or(now);
+    if (mode_ == EngineMode::once && now - *away_since_ >= patience_of_sync) {
+        return false;
+    }
+    next_look_ = now + shortest_look +
+                 std::chrono::duration_cast<std::chrono::milliseconds>(
+                     (longest_look - shortest_look) * jitter);
+    slot.due = now;
     return true;
 }
 

@@ -23,11 +23,15 @@ struct RunResult {
     std::optional<ErrorKind> error;
     std::chrono::milliseconds retry_after{0};
     bool has_progressed = false; ///< Its scan came further before it failed.
+    bool was_free = false;       ///< Nothing was asked of Zoho.
 };
 
 /// When each stream is to run next: what the engine decides, without its threads. Streams are named
 /// by their index in Config::streams. It neither reads a clock nor draws: the caller passes the
 /// time and the jitter in, and does the waiting. Not thread-safe.
+///
+/// While the target is away one stream at a time looks for it, at least twice a second; the others
+/// wait for what it finds, without a back-off of their own.
 class Timetable {
 public:
     /// One moment on both clocks: the steady one paces, the wall's is for times of day.
@@ -72,12 +76,16 @@ private:
         int attempts = 0;
     };
 
+    bool look_again_soon(Slot& slot, double jitter, Clock::TimePoint now);
     bool retry_later(Slot& slot, const RunResult& result, double jitter, Clock::TimePoint now);
     [[nodiscard]] Clock::TimePoint after_success(const Slot& slot, Moment now) const;
 
     EngineMode mode_;
     double stretch_;
     std::vector<Slot> slots_;
+    std::optional<Clock::TimePoint> away_since_; ///< The target could not be reached since.
+    Clock::TimePoint next_look_;
+    std::optional<std::size_t> looking_; ///< The stream that looks whether it is back.
 };
 
 /// By how much the intervals have to grow so that polling stays within the credits; at least 1.

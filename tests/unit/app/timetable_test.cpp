@@ -1,0 +1,108 @@
+#include "daemon/app/timetable.hpp"
+
+#include <doctest/doctest.h>
+
+namespace zohosyncd {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr RunResult away{ErrorKind::sink_down, {}, false, true};
+constexpr RunResult ok{};
+
+/// Three streams that poll every five minutes, all due at `start`.
+struct Fixture {
+    std::vector<StreamConfig> streams{3};
+    Clock::TimePoint start{1h};
+
+    Timetable timetable(EngineMode mode) {
+        for (auto& stream : streams) {
+            stream.schedule = Schedule::parse("@every 5m");
+        }
+        return {streams, mode, 1.0, start};
+    }
+
+    [[nodiscard]] Timetable::Moment after(Clock::Duration passed) const {
+        return {start + passed, std::chrono::sys_seconds(1000h)};
+    }
+};
+
+std::vector<std::size_t> streams_of(std::initializer_list<std::size_t> indexes) {
+    return indexes;
+}
+
+} // namespace
+
+TEST_CASE("a target that is away is looked for by one stream, at least twice a second") {
+    Fixture f;
+    auto timetable = f.timetable(EngineMode::forever);
+    for (const auto stream : timetable.take_due(f.start)) {
+        CHECK(timetable.finished(stream, away, 1.0, f.after(0s)));
+    }
+
+    int looks = 0;
+    for (auto passed = 0ms; passed < 60s; passed += 50ms) {
+        const auto due = timetable.take_due(f.start + passed);
+        REQUIRE(due.size() <= 1);
+        for (const auto stream : due) {
+            ++looks;
+            CHECK(timetable.take_due(f.start + passed).empty());
+            CHECK(timetable.finished(stream, away, 1.0, f.after(passed)));
+        }
+    }
+
+    CHECK(looks >= 110);
+    CHECK(looks <= 120);
+}
+
+TEST_CASE("all streams go on as soon as one has found the target again") {
+    Fixture f;
+    auto timetable = f.timetable(EngineMode::forever);
+    for (const auto stream : timetable.take_due(f.start)) {
+        CHECK(timetable.finished(stream, away, 0.0, f.after(0s)));
+    }
+
+    const auto first = timetable.take_due(f.start + 1s);
+    CHECK(timetable.finished(first.front(), ok, 0.0, f.after(1s)));
+
+    CHECK(timetable.take_due(f.start + 1s) == streams_of({1, 2}));
+    CHECK(timetable.attempts(1) == 0);
+}
+
+TEST_CASE("a target that fails only after Zoho was asked is backed off from") {
+    Fixture f;
+    auto timetable = f.timetable(EngineMode::forever);
+    const RunResult broke{ErrorKind::sink_down, {}, false, false};
+    for (const auto stream : timetable.take_due(f.start)) {
+        CHECK(timetable.finished(stream, broke, 1.0, f.after(0s)));
+    }
+
+    auto passed = 0ms;
+    int runs = 0;
+    for (; passed < 60s; passed += 50ms) {
+        for (const auto stream : timetable.take_due(f.start + passed)) {
+            ++runs;
+            CHECK(timetable.finished(stream, broke, 1.0, f.after(passed)));
+        }
+    }
+
+    CHECK(runs == 3 * 5); // After 1, 3, 7, 15 and 31 seconds.
+}
+
+TEST_CASE("sync waits a minute for a target that went away, and no stream longer") {
+    Fixture f;
+    auto timetable = f.timetable(EngineMode::once);
+    auto passed = 0ms;
+    for (; passed < 5min && !timetable.is_all_done(); passed += 50ms) {
+        for (const auto stream : timetable.take_due(f.start + passed)) {
+            const bool goes_on = timetable.finished(stream, away, 0.5, f.after(passed));
+            CHECK(goes_on == (passed < 60s));
+        }
+    }
+
+    CHECK(passed >= 60s);
+    CHECK(passed < 65s);
+    CHECK(timetable.succeeded() == 0);
+}
+
+} // namespace zohosyncd
