@@ -12,6 +12,7 @@ struct PostgresOptions {
     std::string conninfo; ///< What libpq takes: a URL or key=value pairs. May hold a password.
     std::string role;     ///< SET ROLE after connecting; empty for none.
     std::string state_schema = "zohosync";
+    /// Unless `conninfo` has an option for it.
     std::chrono::milliseconds statement_timeout{60'000};
 };
 

@@ -171,10 +171,9 @@ void create_unique_index(Session& session, const StreamKey& key, const PreparePl
             tx.exec(drop);
             tx.exec("CREATE UNIQUE INDEX CONCURRENTLY " + plan.unique_index + " ON " +
                     quote_table(key.target) + " (" + quote_identifier(id) + ")");
-            tx.exec("SET statement_timeout = " +
-                    std::to_string(session.options().statement_timeout.count()));
             return true;
         });
+        session.drop(); // With its settings.
     } catch (const SyncError& error) {
         session.drop(); // With its settings.
         if (blames_data(error.sqlstate())) {

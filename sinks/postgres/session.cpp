@@ -3,6 +3,9 @@
 #include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/row_text.hpp"
 #include "sinks/postgres/conninfo.hpp"
+#include "sinks/sink.hpp"
+
+#include <poll.h>
 
 #include <array>
 #include <string_view>
@@ -15,9 +18,11 @@ using namespace std::chrono_literals;
 
 // Somebody else's ALTER TABLE is waited for so long; then the stream backs off.
 constexpr auto lock_timeout = 10s;
-// Nothing we do between two statements takes long: a transaction this old belongs to a process
-// that is stopped or dead, and must not block the next one.
-constexpr auto idle_timeout = 30s;
+// Between two statements of a transaction we only compute. A process that was stopped there, or
+// lost its network, holds its lock on the lease no longer than this: less than lease_expiry, after
+// which another one wants it.
+constexpr auto idle_timeout = 6s;
+static_assert(idle_timeout < lease_expiry);
 
 bool begins(const std::string& text, std::string_view prefix) {
     return text.starts_with(prefix);
@@ -75,6 +80,14 @@ constexpr std::array<std::pair<const char*, const char*>, 17> conditions{{
     {"23P01", "exclusion_violation"},
     {"P0001", "raise_exception"},
 }};
+
+/// Whether the server has closed the connection while it was idle. False says nothing: a dead
+/// network does not tell.
+bool has_ended(const pqxx::connection& connection) {
+    pollfd descriptor{connection.sock(), POLLRDHUP, 0};
+    return poll(&descriptor, 1, 0) > 0 &&
+           (descriptor.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
 
 } // namespace
 
@@ -137,6 +150,10 @@ Session::Session(PostgresOptions options)
       quoted_schema_(quote_identifier(options_.state_schema)) {}
 
 pqxx::connection& Session::open() {
+    // After a crash of the server every idle connection would cost somebody a failed run.
+    if (connection_ && has_ended(*connection_)) {
+        drop();
+    }
     if (!connection_) {
         prepared_.clear();
         ZOHOSYNCD_FAILPOINT("postgres.connect");
@@ -161,13 +178,16 @@ void Session::set_up() {
         return std::to_string(failpoint::deadline(usual).count());
     };
     // SET instead of start-up options: those do not pass through poolers.
-    tx.exec(
-        "SET TimeZone = 'UTC'; SET search_path = pg_catalog; SET statement_timeout = " +
-        deadline(options_.statement_timeout) + "; SET lock_timeout = " + deadline(lock_timeout) +
-        "; SET idle_in_transaction_session_timeout = " + deadline(idle_timeout) +
-        ";"
-        " SET synchronous_commit = on; SET client_min_messages = error; SET DateStyle = 'ISO, YMD';"
-        " SET standard_conforming_strings = on; SET bytea_output = hex");
+    tx.exec("SET TimeZone = 'UTC'; SET search_path = pg_catalog; SET lock_timeout = " +
+            deadline(lock_timeout) +
+            "; SET idle_in_transaction_session_timeout = " + deadline(idle_timeout) +
+            "; SET synchronous_commit = on; SET client_min_messages = error; SET DateStyle = 'ISO, "
+            "YMD';"
+            " SET standard_conforming_strings = on; SET bytea_output = hex");
+    // What the connection itself asks for is kept.
+    tx.exec_params("SELECT set_config(name, $1, false) FROM pg_settings WHERE name = "
+                   "'statement_timeout' AND source <> 'client'",
+                   deadline(options_.statement_timeout));
     // So that the backend of a killed process is gone, with its locks, within a second.
     tx.exec("SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = "
             "'client_connection_check_interval'");

@@ -33,7 +33,8 @@ bool blames_data(const std::string& sqlstate);
 /// none.
 std::string condition_name(const std::string& sqlstate);
 
-/// One connection: opened when first used, thrown away when it breaks. Nothing is ever replayed
+/// One connection: opened when first used, thrown away when it breaks or the server has closed it
+/// between two uses. Nothing is ever replayed
 /// on a new connection behind the caller's back. Translates every failure into SyncError.
 class Session {
 public:

@@ -15,6 +15,9 @@ const char* const kill_others = "SELECT count(pg_terminate_backend(pid)) FROM pg
                                 "WHERE datname = current_database()"
                                 " AND pid <> pg_backend_pid()";
 
+const char* const others = "SELECT count(*) FROM pg_stat_activity WHERE datname = "
+                           "current_database() AND pid <> pg_backend_pid()";
+
 /// Runs `work`, while another session kills all others as soon as `busy` tells that it is time.
 template <class Work>
 std::string kind_when_killed(const PostgresTarget& target, const std::string& busy, Work work) {
@@ -44,6 +47,17 @@ TEST_CASE(
     CHECK((kind.empty() || kind == "sink_down"));
     p.write(leads_of({{2, 1, "Grace"}}));
     CHECK(p.count() == "2");
+}
+
+TEST_CASE("PostgreSQL: a connection that ended between two calls costs neither of them") {
+    Prepared<PostgresTarget> p;
+    p.write(leads_of({{1, 1, "Ada"}}));
+    p.target.run(kill_others);
+    for (int i = 0; i < 200 && p.target.value(others) != "0"; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+
+    CHECK(text_of(p.write(leads_of({{2, 1, "Grace"}}))) == "1/0/0/0");
 }
 
 TEST_CASE("PostgreSQL: a commit that was killed before it happened is told as such") {
