@@ -45,6 +45,7 @@ class Simulator:
     client_secret = "sim-secret"
     refresh_token = "sim-refresh"
     soid = "ZohoCRM.808232144"
+    keep_alive = 60  # Seconds; the server ends idle connections later than that.
 
     def __init__(self, *flags):
         self._errors = tempfile.TemporaryFile(mode="w+")
@@ -60,11 +61,15 @@ class Simulator:
             raise AssertionError("the simulator did not start: " + self._errors.read())
         self.url, self.port = ready.group(1), int(ready.group(2))
         self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        self._last_use = time.monotonic()
         self._lock = threading.Lock()
 
     def _request(self, method, path, body=None):
         with self._lock:
             text = None if body is None else json.dumps(body)
+            if time.monotonic() - self._last_use > self.keep_alive:
+                self._connection.close()  # The next request opens it again.
+            self._last_use = time.monotonic()
             self._connection.request(method, "/_sim/" + path, body=text)
             response = self._connection.getresponse()
             data = response.read()
