@@ -232,7 +232,11 @@ PageResult PostgresSink::commit(const std::string& what,
         totals.add(stats, page.quarantined.size());
         const StateChange change{key, checkpoint, stats, commit_id};
         ZOHOSYNCD_FAILPOINT("postgres.checkpoint");
-        store_state(session_, tx, change);
+        // A walk that can not be resumed has nothing to tell before its end: should the reply be
+        // lost, it begins again.
+        if (counts || !checkpoint.scan.empty()) {
+            store_state(session_, tx, change);
+        }
         ZOHOSYNCD_FAILPOINT("postgres.checkpoint.stored");
         if (checkpoint.finished) {
             end_run(tx, change, totals);

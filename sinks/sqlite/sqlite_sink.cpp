@@ -164,7 +164,10 @@ SqliteSink::commit(const StreamKey& key, const Checkpoint& checkpoint, bool coun
         totals.add(stats, page.quarantined.size());
         const StateChange change{key, checkpoint, stats};
         ZOHOSYNCD_FAILPOINT("sqlite.checkpoint");
-        store_state(database_, change);
+        // A walk that can not be resumed has nothing to tell before its end.
+        if (counts || !checkpoint.scan.empty()) {
+            store_state(database_, change);
+        }
         ZOHOSYNCD_FAILPOINT("sqlite.checkpoint.stored");
         if (checkpoint.finished) {
             if (totals.did_something()) {
