@@ -1,14 +1,18 @@
 """A daemon under load on a PostgreSQL of its own, and means of proving from the database what it wrote."""
 
+import os
 import re
+import shutil
+import subprocess
+import tempfile
 import threading
 import time
+import unittest
 
 import psycopg2
 
 import pg_proxy
 from chaos import Chaos
-from harness import RECORD_STREAMS
 from servers import PostgresServer, PostgresTarget, wait_until
 
 RECORDS = ["leads", "contacts", "deals"]
@@ -55,14 +59,35 @@ def events(log, name, **texts):
             if (found := fields_of(line))["event"] == name and all(text in found.get(key, "") for key, text in texts.items())]
 
 
+needs_root = unittest.skipUnless(os.geteuid() == 0, "mounts a tmpfs, which only root may")
+
+
+class Mount:
+    """A small tmpfs that PostgreSQL may write to."""
+
+    def __init__(self, megabytes):
+        self.path = tempfile.mkdtemp(prefix="zohosyncd-chaos-fs-")
+        os.chmod(self.path, 0o755)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dm" % megabytes, "tmpfs", self.path], check=True)
+        self.room = self.path + "/room"
+        os.mkdir(self.room)
+        shutil.chown(self.room, "postgres")
+
+    def resize(self, megabytes):
+        subprocess.run(["mount", "-o", "remount,size=%dm" % megabytes, self.path], check=True)
+
+    def remove(self):
+        subprocess.run(["umount", "-l", self.path], check=False)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
 class DatabaseChaos(Chaos):
-    """Each test has a server, an organisation and an installation; `self.log(daemon)` is asked for signals."""
+    """A test makes its server, its organisation and its installation with these."""
 
     streams = STREAMS
 
     def own_server(self):
         server = PostgresServer("")
-        # Unlike "trust", so that a password can be wrong.
         self.addCleanup(server.stop)
         return server
 

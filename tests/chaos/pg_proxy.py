@@ -207,11 +207,11 @@ class PgProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            if self._refuses:
-                reset(client)
-                continue
-            with self._lock:
-                self._connections.add(Connection(self, client))
+            with self._lock:  # So that refuse() misses none.
+                if self._refuses:
+                    reset(client)
+                else:
+                    self._connections.add(Connection(self, client))
 
     def judge(self, connection):
         plan = self.plan
@@ -246,7 +246,8 @@ class PgProxy:
 
     def refuse(self, refuses=True):
         """New connections are reset at once, and the old ones, too."""
-        self._refuses = refuses
+        with self._lock:
+            self._refuses = refuses
         if refuses:
             self.reset_all()
 

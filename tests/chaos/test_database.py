@@ -54,7 +54,7 @@ class InDoubt(DatabaseChaos):
         return left, judge
 
     def test_dropped_replies_to_commit(self):
-        drops = sized(40, 500)
+        drops = sized(24, 500)
         server = self.own_server()
         target = self.own_target(server)
         proxy = self.proxy(server)

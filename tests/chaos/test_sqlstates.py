@@ -7,39 +7,18 @@ import subprocess
 import tempfile
 import threading
 import time
-import unittest
 from pathlib import Path
 
 import psycopg2
 
 from chaos import FULL, sized
-from database import DatabaseChaos, events, spread
-from servers import PostgresServer, PostgresTarget, wait_until
+from database import DatabaseChaos, Mount, events, needs_root, spread
+from servers import PostgresServer, free_port, wait_until
 
 PASSWORD = "correct horse"
-needs_root = unittest.skipUnless(os.geteuid() == 0, "mounts a tmpfs, which only root may")
 # A shared machine in CI gets more than what is promised.
 READY_WITHIN = 3 if FULL else 15
 BACK_WITHIN = 2 if FULL else 10
-
-
-class Mount:
-    """A small tmpfs that PostgreSQL may write to."""
-
-    def __init__(self, megabytes):
-        self.path = tempfile.mkdtemp(prefix="zohosyncd-chaos-fs-")
-        os.chmod(self.path, 0o755)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dm" % megabytes, "tmpfs", self.path], check=True)
-        self.room = self.path + "/room"
-        os.mkdir(self.room)
-        shutil.chown(self.room, "postgres")
-
-    def resize(self, megabytes):
-        subprocess.run(["mount", "-o", "remount,size=%dm" % megabytes, self.path], check=True)
-
-    def remove(self):
-        subprocess.run(["umount", "-l", self.path], check=False)
-        shutil.rmtree(self.path, ignore_errors=True)
 
 
 def start_server():
@@ -463,7 +442,6 @@ class Failover(DatabaseChaos):
         os.chmod(standby.directory, 0o755)
         if os.geteuid() == 0:
             shutil.chown(standby.directory, "postgres")
-        from servers import free_port
         standby.port = free_port()
         standby._tool("pg_basebackup", "-d", "host=127.0.0.1 port=%d user=postgres" % server.port, "-D", standby._data(),
                       "-R", "-X", "stream", "-c", "fast")
