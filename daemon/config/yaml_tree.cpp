@@ -45,6 +45,18 @@ std::size_t count_nodes(const Node& node) {
     return count;
 }
 
+std::size_t depth_of(const Node& node) {
+    std::size_t deepest_child = 0;
+    for (const auto& item : node.items) {
+        deepest_child = std::max(deepest_child, depth_of(item));
+    }
+    for (const auto& entry : node.entries) {
+        deepest_child = std::max(deepest_child, depth_of(entry.value));
+    }
+    const bool is_leaf = node.kind == Node::Kind::null || node.kind == Node::Kind::scalar;
+    return deepest_child + (is_leaf ? 0 : 1);
+}
+
 /// Builds the tree from the parser's events, because its own document type loses repeated keys
 /// and whether a scalar was quoted.
 class TreeBuilder : public YAML::EventHandler {
@@ -66,6 +78,7 @@ public:
             throw TreeError(mark.line + 1, "an alias refers to the block that it stands in");
         }
         count(count_nodes(found->second), mark.line + 1);
+        require_depth(frames_.size() + depth_of(found->second), mark.line + 1);
         add(found->second, 0);
     }
 
@@ -137,10 +150,14 @@ private:
         }
     }
 
-    void open(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
-        if (frames_.size() >= deepest) {
-            throw TreeError(mark.line + 1, "nested too deeply: more than 64 levels");
+    static void require_depth(std::size_t depth, int line) {
+        if (depth > deepest) {
+            throw TreeError(line, "nested too deeply: more than 64 levels");
         }
+    }
+
+    void open(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+        require_depth(frames_.size() + 1, mark.line + 1);
         frames_.push_back({make(kind, mark), anchor, std::nullopt, {}});
     }
 

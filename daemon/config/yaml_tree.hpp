@@ -75,8 +75,8 @@ private:
 };
 
 /// The first document of `text`; a null node when there is none. Nothing, and an error with file
-/// and line, for what is no YAML, has over 10,000 nodes with all aliases resolved, or is nested
-/// deeper than 64. Never quotes the text in a message: it may hold secrets.
+/// and line, for what is no YAML, has over 10,000 nodes or is nested deeper than 64, with all
+/// aliases resolved. Never quotes the text in a message: it may hold secrets.
 std::optional<Node> parse_yaml(const std::string& text,
                                const std::string& file,
                                Problems& problems,

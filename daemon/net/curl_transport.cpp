@@ -6,7 +6,6 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <cctype>
 #include <string_view>
 #include <utility>
 
@@ -54,26 +53,7 @@ std::size_t receive_body(char* data, std::size_t, std::size_t bytes, void* user)
 
 std::size_t receive_header(char* data, std::size_t, std::size_t bytes, void* user) {
     ZOHOSYNCD_FAILPOINT_OR("http.headers", return 0);
-    auto& response = *static_cast<Transfer*>(user)->response;
-    std::string_view line(data, bytes);
-    while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) {
-        line.remove_suffix(1);
-    }
-    if (line.starts_with("HTTP/")) {
-        response.headers.clear(); // Of a proxy's CONNECT reply or an interim reply.
-        return bytes;
-    }
-    const auto colon = line.find(':');
-    if (colon == std::string_view::npos) {
-        return bytes;
-    }
-    std::string name(line.substr(0, colon));
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
-        return static_cast<char>(std::tolower(c));
-    });
-    const auto begin = line.find_first_not_of(" \t", colon + 1);
-    response.headers[name] =
-        begin == std::string_view::npos ? std::string{} : std::string(line.substr(begin));
+    add_header_line(*static_cast<Transfer*>(user)->response, {data, bytes});
     return bytes;
 }
 

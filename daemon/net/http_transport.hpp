@@ -5,6 +5,7 @@
 #include <map>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace zohosyncd {
@@ -27,6 +28,10 @@ struct HttpResponse {
         return found == headers.end() ? std::string{} : found->second;
     }
 };
+
+/// Takes one line of a reply's head: keeps a header without the white space around its value, and
+/// forgets the headers of an earlier reply at a status line.
+void add_header_line(HttpResponse& response, std::string_view line);
 
 /// Sends one request and waits for its answer. One instance per thread; keeps its connection alive.
 class HttpTransport {

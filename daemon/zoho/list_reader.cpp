@@ -44,7 +44,7 @@ void forget_rows_without_time(ListReader::Page& page) {
 } // namespace
 
 ListReader::ListReader(ApiClient& client, std::string module, const StreamSchema& schema)
-    : client_(client), module_(std::move(module)), schema_(schema) {
+    : client_(client), module_(std::move(module)) {
     std::vector<std::string> fields;
     for (const auto& column : schema.columns) {
         fields.push_back(column.api_name);

@@ -18,7 +18,7 @@ namespace zohosyncd {
 /// A record whose slices do not agree is fetched whole by its id. One instance per run of a stream.
 class ListReader {
 public:
-    /// `schema` names the fields; it must outlive the reader.
+    /// `schema` names the fields.
     ListReader(ApiClient& client, std::string module, const StreamSchema& schema);
 
     /// The ids and versions of the page's rows, kept here until the next read.
@@ -60,7 +60,6 @@ private:
 
     ApiClient& client_;
     std::string module_;
-    const StreamSchema& schema_;
     std::vector<Slice> slices_;
     std::vector<RecordDecoder> decoders_; ///< One per slice, because each remembers its shape.
     RecordDecoder single_decoder_;

@@ -107,7 +107,7 @@ bool add_columns_that_appear(const std::string& body,
         const bool is_known =
             std::any_of(schema.columns.begin(),
                         schema.columns.end(),
-                        [&key = key](const Column& column) { return column.api_name == key; });
+                        [&known = key](const Column& column) { return column.api_name == known; });
         if (is_known) {
             continue;
         }

@@ -44,6 +44,10 @@ JsonValue read_value(od::value value) {
     case od::json_type::null:
         break;
     }
+    // The parser goes by the first letter alone.
+    if (trimmed(value.raw_json_token()) != "null") {
+        throw simdjson::simdjson_error(simdjson::N_ATOM_ERROR);
+    }
     return {};
 }
 
@@ -137,10 +141,13 @@ private:
             const std::string_view key = field.unescaped_key();
             if (key == list_key) {
                 has_list = true;
-                info.rows = read_list(field.value().get_array(), batch);
+                info.rows += read_list(field.value().get_array(), batch);
             } else if (key == "info") {
                 read_info(field.value(), info);
             }
+        }
+        if (document.current_location().error() == simdjson::SUCCESS) {
+            throw simdjson::simdjson_error(simdjson::TRAILING_CONTENT);
         }
         if (!has_list) {
             throw SyncError(ErrorKind::bad_response,

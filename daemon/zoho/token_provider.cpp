@@ -52,8 +52,16 @@ std::int64_t unix_seconds(std::chrono::system_clock::time_point time) {
     return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
+/// The nearest time that the clock can hold, since the number comes from a file.
 std::chrono::system_clock::time_point from_unix(std::int64_t seconds) {
-    return std::chrono::system_clock::time_point(std::chrono::seconds(seconds));
+    constexpr std::int64_t last = 9'000'000'000; // In 2255; nanoseconds end in 2262.
+    return std::chrono::system_clock::time_point(
+        std::chrono::seconds(std::clamp<std::int64_t>(seconds, 0, last)));
+}
+
+/// Whether it can stand in a header: a line break would end that and begin another.
+bool is_visible_ascii(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7F'; });
 }
 
 /// "expires_in": a number or a number in quotes, in seconds.
@@ -259,7 +267,7 @@ void TokenProvider::accept_reply(const HttpResponse& response) {
         refuse(std::string(cut_utf8(text_at(reply, "error"), 60)), settings_.accounts_url);
     }
     const std::string token = reply.is_object() ? text_at(reply, "access_token") : std::string{};
-    if (token.empty()) {
+    if (token.empty() || !is_visible_ascii(token)) {
         throw SyncError(ErrorKind::token_failed,
                         settings_.accounts_url + " answered " + std::to_string(response.status) +
                             " without an access token to a token request; is accounts_url right?")
@@ -323,6 +331,9 @@ void TokenProvider::load_file() {
     if (obtained != json.end() && obtained->is_number_integer() && life != json.end() &&
         life->is_number_integer()) {
         token_ = text_at(json, "access_token");
+        if (!is_visible_ascii(token_)) {
+            token_.clear();
+        }
         obtained_ = from_unix(obtained->get<std::int64_t>());
         life_ = std::clamp(std::chrono::seconds(life->get<std::int64_t>()), 0s, longest_life);
     }

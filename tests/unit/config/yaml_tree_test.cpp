@@ -134,6 +134,10 @@ TEST_CASE("what is no YAML is an error with its line") {
          bomb,
          "f:4: too many nodes: more than 10000 with all aliases resolved"},
         {"depth", std::string(65, '['), "f:1: nested too deeply: more than 64 levels"},
+        {"depth by an alias",
+         "a: &a " + std::string(40, '[') + std::string(40, ']') + "\nb: " + std::string(40, '[') +
+             "*a" + std::string(40, ']') + "\n",
+         "f:2: nested too deeply: more than 64 levels"},
         {"a NUL",
          std::string("a: 1\nb: \0c\n", 11),
          "f:2: not a text file: it holds a control character"},

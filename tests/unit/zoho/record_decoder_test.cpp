@@ -258,6 +258,13 @@ TEST_CASE("info may come before the data and keys in any order") {
     CHECK(got.info.next_page_token.empty());
 }
 
+TEST_CASE("a list that comes in two parts is one page") {
+    const auto got = decode(R"({"data":[{"id":"1"},{"id":"2"}],"data":[{"id":"3"}]})");
+
+    CHECK(got.batch.rows() == 3);
+    CHECK(got.info.rows == 3);
+}
+
 TEST_CASE("a page says whether it says that more follows") {
     CHECK_FALSE(decode(R"({"data":[]})").info.says_whether_more);
     CHECK_FALSE(decode(R"({"data":[],"info":null})").info.says_whether_more);
@@ -286,6 +293,8 @@ TEST_CASE("what is no page is a bad response and leaves the batch as it was") {
         R"({"data":[{"id":"1","Big":"x"},{"id":"2" "Name":"b"}]})",
         "{\"data\":[{\"id\":\"1\",\"Name\":\"\xFF\"},{\"id\":\"2\"]}",
         "<html><body>Bad gateway</body></html>",
+        R"({"data":[{"id":"1","Name":nuls}]})",
+        R"({"data":[]}{"data":[{"id":"1"}]})",
     };
     for (const char* body : bodies) {
         CAPTURE(body);

@@ -115,6 +115,8 @@ TEST_CASE("every answer of the token endpoint has its kind") {
         {"nothing", 200, "", ErrorKind::token_failed},
         {"an empty token", 200, R"({"access_token":""})", ErrorKind::token_failed},
         {"a token that is no text", 200, R"({"access_token":5})", ErrorKind::token_failed},
+        {"a token that would end its header", 200, R"({"access_token":"x\r\nX-Other: 1"})", ErrorKind::token_failed},
+        {"a token with a NUL", 200, R"({"access_token":"x\u0000y"})", ErrorKind::token_failed},
         {"an array", 200, "[]", ErrorKind::token_failed},
         {"a gateway's page", 502, "<html>", ErrorKind::token_failed},
         {"a server's error in JSON", 500, R"({"error":"general_error"})", ErrorKind::token_failed},
@@ -317,6 +319,36 @@ TEST_CASE("a damaged token file counts as none") {
         ManualClock clock;
 
         CHECK(Process(script, clock, settings).get() == "token-1");
+    }
+}
+
+TEST_CASE("a token file with absurd content counts as none") {
+    const Directory directory;
+    auto settings = fakes::zoho_settings();
+    settings.token_file = directory.file("token.json");
+    Script script;
+    ManualClock clock;
+    (void)Process(script, clock, settings).get();
+    std::stringstream good;
+    good << std::ifstream(settings.token_file).rdbuf();
+    const auto with = [&good](const std::string& member) {
+        auto text = good.str(); // Of repeated keys the last one counts.
+        return text.replace(text.rfind('}'), 1, "," + member + "}");
+    };
+    const std::string texts[] = {
+        with(R"("obtained_at":9223372036854775807)"),
+        with(R"("obtained_at":-9223372036854775808)"),
+        with(R"("life":-1)"),
+        with(R"("access_token":"x\r\nX-Other: 1")"),
+        with(R"("obtained_at":1,"requested_at":[9223372036854775807,-9223372036854775808,1.5,"x"])"),
+    };
+    for (const auto& text : texts) {
+        CAPTURE(text);
+        std::ofstream(settings.token_file) << text;
+        const auto before = script.token_requests().size();
+
+        CHECK(Process(script, clock, settings).get() == "token-" + std::to_string(before + 1));
+        clock.advance(11min); // So that the five of ten minutes are not used up.
     }
 }
 
