@@ -189,6 +189,7 @@ Reply Simulator::set_churn(const nlohmann::json& body) {
     ChurnPlan plan;
     read_rates(body, "_per_request", plan.per_request);
     read_rates(body, "_per_second", plan.per_second);
+    plan.requests = body.value("requests", plan.requests);
     for (const auto& name : body.value("modules", std::vector<std::string>{})) {
         plan.modules.push_back(module_name_of(name));
     }

@@ -90,6 +90,10 @@ Reply Simulator::control_get(const Call& call, const std::vector<std::string>& p
     if (what == "stats") {
         auto stats = log_.stats();
         stats["tokens"] = oauth_.stats();
+        {
+            const std::scoped_lock lock{mutex_};
+            stats["changes"] = churned_;
+        }
         for (const auto& [name, table] : tables_) {
             stats["live"][name] = table->live_count();
         }

@@ -392,22 +392,26 @@ void Simulator::apply_churn(const Churn& churn, const std::vector<std::string>& 
             (number - static_cast<double>(static_cast<std::uint64_t>(number))) * 1'000);
         return static_cast<std::size_t>(number) + (draw(1'000) < rest ? 1 : 0);
     };
-    const auto spread = [&](double number, const auto& act) {
+    const auto spread = [&](const char* kind, double number, const auto& act) {
         for (auto left = whole(number); left > 0; --left) {
             auto* table = table_of(modules[draw(modules.size())]);
             if (table != nullptr) {
-                act(*table);
+                const auto hit = act(*table).size();
+                const std::scoped_lock lock{mutex_};
+                churned_[kind] += hit;
             }
         }
     };
     Change one;
     Change unstamped;
     unstamped.move_modified_time = false;
-    spread(churn.edits, [&](Table& table) { table.edit(one); });
-    spread(churn.unstamped_edits, [&](Table& table) { table.edit(unstamped); });
-    spread(churn.deletes, [&](Table& table) { table.erase(one); });
-    spread(churn.restores, [&](Table& table) { table.restore(one); });
-    spread(churn.creates, [&](Table& table) { table.create(1); });
+    spread("edits", churn.edits, [&](Table& table) { return table.edit(one); });
+    spread("unstamped_edits", churn.unstamped_edits, [&](Table& table) {
+        return table.edit(unstamped);
+    });
+    spread("deletes", churn.deletes, [&](Table& table) { return table.erase(one); });
+    spread("restores", churn.restores, [&](Table& table) { return table.restore(one); });
+    spread("creates", churn.creates, [&](Table& table) { return table.create(1); });
 }
 
 void Simulator::churn_before(const std::string& module) {
@@ -415,6 +419,10 @@ void Simulator::churn_before(const std::string& module) {
     {
         const std::scoped_lock lock{mutex_};
         plan = churn_;
+        if (plan.requests == 0) {
+            return;
+        }
+        --churn_.requests;
     }
     if (plan.per_request.any()) {
         apply_churn(plan.per_request,

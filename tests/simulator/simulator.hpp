@@ -63,7 +63,8 @@ struct Churn {
 struct ChurnPlan {
     Churn per_request;
     Churn per_second;
-    std::vector<std::string> modules; ///< empty: the one that is listed, or all
+    std::vector<std::string> modules;    ///< empty: the one that is listed, or all
+    std::uint64_t requests = UINT64_MAX; ///< list requests that still bring changes with them
 };
 
 /// The whole simulated organisation behind one entry point, handle().
@@ -151,6 +152,7 @@ private:
     std::mutex mutex_; ///< guards what follows
     Modes modes_;
     ChurnPlan churn_;
+    std::map<std::string, std::uint64_t> churned_; ///< By kind of change: records that it hit.
     std::map<std::string, PageToken> page_tokens_;
     std::deque<std::string> token_order_; ///< oldest first
     std::mt19937_64 random_;
