@@ -102,7 +102,14 @@ std::unique_ptr<Sink> make_sink(const TargetConnection& target, const std::strin
 ZohoSession::ZohoSession(const ZohoConnection& source, const DaemonConfig& daemon, Clock& clock)
     : settings_(zoho_settings(source, daemon)), clock_(clock),
       gate_({source.requests_per_second, source.concurrency}, clock),
-      tokens_(settings_, gate_, clock) {}
+      tokens_(settings_, gate_, clock) {
+    const auto proxy = proxy_in_environment();
+    if (!proxy.empty() && settings_.api_domain.starts_with("https://")) {
+        log::event(Level::info,
+                   "proxy_in_use",
+                   {kv("host", proxy), kv("hint", "from the environment; NO_PROXY excepts hosts")});
+    }
+}
 
 std::unique_ptr<ApiClient> ZohoSession::make_client() {
     return std::make_unique<ApiClient>(

@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 
@@ -124,7 +125,16 @@ private:
         curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, receive_buffer);
         curl_easy_setopt(handle, CURLOPT_MAXAGE_CONN, connection_age_seconds);
         curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
+        // One transfer at a time gains nothing from HTTP/2, and meets its stream errors.
+        curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
         curl_easy_setopt(handle, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+        if (const char* authorities = std::getenv("SSL_CERT_FILE"); authorities != nullptr) {
+            curl_easy_setopt(handle, CURLOPT_CAINFO, authorities);
+        }
+        if (request.url.starts_with("http://")) {
+            // Only loopback is asked without TLS; a proxy would be told the token in clear text.
+            curl_easy_setopt(handle, CURLOPT_PROXY, "");
+        }
         curl_easy_setopt(
             handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits_.connect.count()));
         curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(limits_.total.count()));
@@ -171,6 +181,21 @@ private:
 };
 
 } // namespace
+
+std::string proxy_in_environment() {
+    for (const char* name : {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) {
+        const char* value = std::getenv(name);
+        if (value == nullptr || *value == '\0') {
+            continue;
+        }
+        std::string_view host = value;
+        host.remove_prefix(std::min(host.rfind('@') + 1, host.size())); // npos + 1 is 0.
+        const auto scheme_end = host.find("://");
+        host.remove_prefix(scheme_end == std::string_view::npos ? 0 : scheme_end + 3);
+        return std::string(host.substr(0, host.find('/')));
+    }
+    return {};
+}
 
 std::unique_ptr<HttpTransport> make_curl_transport(const HttpLimits& limits) {
     return std::make_unique<CurlTransport>(limits);

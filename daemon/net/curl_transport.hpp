@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <string>
 
 namespace zohosyncd {
 
@@ -19,8 +20,13 @@ struct HttpLimits {
     std::size_t body = std::size_t{32} * 1024 * 1024;
 };
 
-/// libcurl with one keep-alive handle. Honours HTTPS_PROXY and NO_PROXY, never follows a redirect,
-/// verifies certificates, sends no cookies.
+/// libcurl with one keep-alive handle. Honours HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE (as Go
+/// programs do: these authorities instead of the system's); never follows a redirect, verifies
+/// certificates, sends no cookies.
 std::unique_ptr<HttpTransport> make_curl_transport(const HttpLimits& limits);
+
+/// Host and port of the proxy that the environment names for https, without its credentials; empty
+/// when there is none.
+std::string proxy_in_environment();
 
 } // namespace zohosyncd

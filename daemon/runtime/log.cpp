@@ -1,5 +1,7 @@
 #include "daemon/runtime/log.hpp"
 
+#include "daemon/core/text.hpp"
+
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -7,13 +9,21 @@
 #include <array>
 #include <atomic>
 #include <ctime>
+#include <mutex>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 namespace zohosyncd::log {
 namespace {
 
 constexpr std::array<std::string_view, 6> level_names{
     "trace", "debug", "info", "warn", "error", "off"};
+
+// A lasting error is said once a minute, with a count.
+constexpr std::chrono::minutes between_repeats{1};
+// Errors whose text changes each time must not fill the memory; beyond, the oldest are forgotten.
+constexpr std::size_t most_subjects = 200;
 
 std::atomic<Level> threshold{Level::info};
 std::atomic<Format> line_format{Format::text};
@@ -46,6 +56,7 @@ std::string timestamp(std::chrono::system_clock::time_point time) {
                        milliseconds % 1000);
 }
 
+/// Expects clean UTF-8.
 void append_quoted(std::string& out, std::string_view text) {
     out += '"';
     for (const char c : text) {
@@ -78,6 +89,14 @@ bool needs_quotes(std::string_view text) {
            });
 }
 
+/// Most of it is ours; a server's words may be anything.
+std::string clean(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    append_clean_utf8(out, text);
+    return out;
+}
+
 bool is_subject(const Field& field) {
     return field.key == "stream" || field.key == "run";
 }
@@ -85,9 +104,10 @@ bool is_subject(const Field& field) {
 std::string text_line(std::string_view time,
                       std::string_view level,
                       std::string_view name,
-                      std::initializer_list<Field> fields) {
+                      std::span<const Field> fields) {
     std::string line = fmt::format("{} {:<5}", time, level);
-    const auto append = [&line](std::string_view key, std::string_view value) {
+    const auto append = [&line](std::string_view key, std::string_view raw) {
+        const auto value = clean(raw);
         line.append(1, ' ').append(key).append(1, '=');
         if (needs_quotes(value)) {
             append_quoted(line, value);
@@ -113,7 +133,7 @@ std::string text_line(std::string_view time,
 std::string json_line(std::string_view time,
                       std::string_view level,
                       std::string_view name,
-                      std::initializer_list<Field> fields) {
+                      std::span<const Field> fields) {
     std::string line = fmt::format(R"({{"time":"{}","level":"{}","event":"{}")", time, level, name);
     for (const auto& field : fields) {
         line += ",\"";
@@ -122,13 +142,55 @@ std::string json_line(std::string_view time,
         if (field.is_number) {
             line += field.value;
         } else {
-            append_quoted(line, field.value);
+            append_quoted(line, clean(field.value));
         }
     }
     return line + "}";
 }
 
+/// What makes two lines the same: who met which error where. Attempts and waits may differ.
+std::string subject_of(std::string_view name, std::span<const Field> fields) {
+    std::string subject(name);
+    for (const auto& field : fields) {
+        if (field.key == "stream" || field.key == "for" || field.key == "error") {
+            subject.append(1, '\0').append(field.value);
+        }
+    }
+    return subject;
+}
+
+bool has_error(std::span<const Field> fields) {
+    return std::any_of(
+        fields.begin(), fields.end(), [](const Field& field) { return field.key == "error"; });
+}
+
+std::optional<std::uint64_t> admit(std::string_view name, std::span<const Field> fields) {
+    static std::mutex mutex;
+    static Repeats repeats;
+    const std::scoped_lock lock{mutex};
+    return repeats.admit(subject_of(name, fields), std::chrono::steady_clock::now());
+}
+
 } // namespace
+
+std::optional<std::uint64_t> Repeats::admit(const std::string& subject, TimePoint now) {
+    const auto found = said_.find(subject);
+    if (found != said_.end() && now < found->second.at + between_repeats) {
+        ++found->second.held_back;
+        return std::nullopt;
+    }
+    if (found != said_.end()) {
+        found->second.at = now;
+        return std::exchange(found->second.held_back, 0);
+    }
+    if (said_.size() >= most_subjects) {
+        said_.erase(std::min_element(said_.begin(), said_.end(), [](const auto& a, const auto& b) {
+            return a.second.at < b.second.at;
+        }));
+    }
+    said_[subject] = {now, 0};
+    return 0;
+}
 
 Level level_from(std::string_view name) {
     for (std::size_t index = 0; index < level_names.size(); ++index) {
@@ -166,7 +228,7 @@ std::string format_line(Format format,
                         std::chrono::system_clock::time_point time,
                         Level level,
                         std::string_view name,
-                        std::initializer_list<Field> fields) {
+                        std::span<const Field> fields) {
     const auto level_name = level_names.at(static_cast<std::size_t>(level));
     return format == Format::json ? json_line(timestamp(time), level_name, name, fields)
                                   : text_line(timestamp(time), level_name, name, fields);
@@ -176,9 +238,18 @@ void event(Level level, std::string_view name, std::initializer_list<Field> fiel
     if (!is_enabled(level)) {
         return;
     }
+    std::vector<Field> all(fields);
+    if (level >= Level::warn && has_error(fields)) {
+        const auto repeated = admit(name, fields);
+        if (!repeated) {
+            return;
+        }
+        if (*repeated > 0) {
+            all.push_back(kv("repeated", *repeated));
+        }
+    }
     sink().info(
-        "{}",
-        format_line(line_format.load(), std::chrono::system_clock::now(), level, name, fields));
+        "{}", format_line(line_format.load(), std::chrono::system_clock::now(), level, name, all));
 }
 
 } // namespace zohosyncd::log

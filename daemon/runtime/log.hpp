@@ -3,6 +3,9 @@
 #include <chrono>
 #include <cstdint>
 #include <initializer_list>
+#include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -42,14 +45,34 @@ Field kv(std::string_view key, Number value) {
 Field kv(std::string_view key, std::chrono::milliseconds value);
 
 /// Writes one line: time, level, fields, event. The name is constant, data are fields. Never a
-/// secret, and no record's content above trace. Thread-safe.
+/// secret, and no record's content above trace. The same warning or error again within a minute is
+/// only counted; the next line of its kind says how often (`repeated`). Thread-safe.
 void event(Level level, std::string_view name, std::initializer_list<Field> fields);
 
-/// The line that event() writes, for tests.
+/// The line that event() writes, for tests. Text that is no UTF-8 is mended, so that a line of JSON
+/// is always JSON.
 std::string format_line(Format format,
                         std::chrono::system_clock::time_point time,
                         Level level,
                         std::string_view name,
-                        std::initializer_list<Field> fields);
+                        std::span<const Field> fields);
+
+/// Which lines are held back because the same was said just now. Not thread-safe.
+class Repeats {
+public:
+    using TimePoint = std::chrono::steady_clock::time_point;
+
+    /// How often `subject` was held back since its last line, when it may be written now; nothing
+    /// when it has to be held back, too.
+    std::optional<std::uint64_t> admit(const std::string& subject, TimePoint now);
+
+private:
+    struct Said {
+        TimePoint at;
+        std::uint64_t held_back = 0;
+    };
+
+    std::map<std::string, Said> said_;
+};
 
 } // namespace zohosyncd::log

@@ -110,13 +110,19 @@ ApiReply ApiClient::get(const ApiRequest& request, const std::stop_token& stop) 
             }
             fail(request);
         }
+        log::event(log::Level::info,
+                   "token_refused",
+                   {log::kv("http_status", response_.status),
+                    log::kv("zoho_code", read_error_body(response_.body).code)});
         tokens_.forget(token);
     }
     gate_.succeeded();
     ZOHOSYNCD_FAILPOINT("request.answered");
     ApiReply reply{response_.status, parse_http_date(response_.header("date")), &response_.body};
     const auto wall = std::chrono::floor<std::chrono::seconds>(clock_.wall_now());
-    if (reply.date && std::chrono::abs(*reply.date - wall) > settings_.date_tolerance) {
+    if (!reply.date) {
+        warn_of_missing_date();
+    } else if (std::chrono::abs(*reply.date - wall) > settings_.date_tolerance) {
         warn_of_skew(*reply.date - wall);
         reply.date.reset();
     }
@@ -138,6 +144,18 @@ void ApiClient::warn_of_skew(std::chrono::seconds skew) {
          log::kv("hint",
                  "Zoho's Date is too far from this machine's clock to be believed: marks fall "
                  "back on Modified_Time; check NTP")});
+}
+
+void ApiClient::warn_of_missing_date() {
+    if (has_warned_of_missing_date_) {
+        return;
+    }
+    has_warned_of_missing_date_ = true;
+    log::event(log::Level::warn,
+               "date_missing",
+               {log::kv("hint",
+                        "a reply has no Date header that can be read: marks fall back on "
+                        "Modified_Time; is a proxy in between?")});
 }
 
 /// A login page or a proxy's notice also comes with 200.

@@ -53,6 +53,7 @@ public:
 private:
     void send(const ApiRequest& request, const std::string& token, const std::stop_token& stop);
     void warn_of_skew(std::chrono::seconds skew);
+    void warn_of_missing_date();
     void require_json() const;
     [[noreturn]] void fail(const ApiRequest& request) const;
 
@@ -64,6 +65,7 @@ private:
     HttpResponse response_;
     std::uint64_t requests_sent_ = 0;
     bool has_warned_of_skew_ = false;
+    bool has_warned_of_missing_date_ = false;
 };
 
 /// Percent-encodes what is not allowed in a query value. Commas stay: Zoho's lists read better in

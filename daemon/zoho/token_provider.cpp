@@ -4,6 +4,7 @@
 #include "daemon/core/identifiers.hpp"
 #include "daemon/core/text.hpp"
 #include "daemon/runtime/failpoint.hpp"
+#include "daemon/runtime/log.hpp"
 #include "daemon/zoho/json_text.hpp"
 
 #include <fcntl.h>
@@ -74,7 +75,16 @@ std::chrono::seconds life_of(const nlohmann::json& reply) {
         seconds = std::atoll(found->get<std::string>().c_str());
     }
     const std::chrono::seconds life{seconds};
-    return life >= shortest_life && life <= longest_life ? life : assumed_life;
+    if (life >= shortest_life && life <= longest_life) {
+        return life;
+    }
+    log::event(log::Level::warn,
+               "token_life_implausible",
+               {log::kv("error",
+                        found == reply.end() ? "expires_in is missing"
+                                             : "expires_in is not between a minute and a day"),
+                log::kv("seconds", std::chrono::milliseconds(assumed_life))});
+    return assumed_life;
 }
 
 std::string without_trailing_slash(std::string url) {
@@ -277,6 +287,10 @@ void TokenProvider::accept_reply(const HttpResponse& response) {
     token_ = token;
     obtained_ = clock_.wall_now();
     life_ = life_of(reply);
+    log::event(log::Level::info,
+               "token_obtained",
+               {log::kv("seconds", std::chrono::milliseconds(life_)),
+                log::kv("requests", requested_at_.size())});
 }
 
 void TokenProvider::check_api_domain(const std::string& named) const {
@@ -319,7 +333,13 @@ void TokenProvider::load_file() {
     text.resize(static_cast<std::size_t>(std::max<ssize_t>(bytes, 0)));
     const auto json = nlohmann::json::parse(text, nullptr, false);
     if (!json.is_object() || text_at(json, "client") != fingerprint()) {
-        return; // Corrupt, or another client's: as if there were none.
+        // As if there were none.
+        log::event(
+            log::Level::warn,
+            "token_file_ignored",
+            {log::kv("file", settings_.token_file),
+             log::kv("error", json.is_object() ? "it is of other credentials" : "it is damaged")});
+        return;
     }
     for (const auto& time : json.value("requested_at", nlohmann::json::array())) {
         if (time.is_number_integer()) {
@@ -341,9 +361,18 @@ void TokenProvider::load_file() {
 
 /// Best effort: without a file the daemon works, it only asks for a token at each start.
 void TokenProvider::save_file() const {
-    if (settings_.token_file.empty()) {
-        return;
+    if (!settings_.token_file.empty() && !write_file()) {
+        const std::string reason = std::strerror(errno);
+        log::event(
+            log::Level::warn,
+            "token_not_kept",
+            {log::kv("file", settings_.token_file),
+             log::kv("error", reason),
+             log::kv("hint", "each start asks for a token, and Zoho gives ten in ten minutes")});
     }
+}
+
+bool TokenProvider::write_file() const {
     nlohmann::json times = nlohmann::json::array();
     for (const auto time : requested_at_) {
         times.push_back(unix_seconds(time));
@@ -362,19 +391,23 @@ void TokenProvider::save_file() const {
     const int descriptor =
         open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (descriptor < 0) {
-        return;
+        return false;
     }
-    ZOHOSYNCD_FAILPOINT_OR("token.file.write", (void)!close(descriptor); return);
+    ZOHOSYNCD_FAILPOINT_OR("token.file.write", (void)!close(descriptor); return false);
     const bool is_written =
         fchmod(descriptor, 0600) == 0 && // One left behind by somebody else may be readable.
         write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
         fsync(descriptor) == 0;
+    const int reason = errno;
     close(descriptor);
-    if (is_written) {
-        ZOHOSYNCD_FAILPOINT_OR("token.file.rename", return);
-        (void)rename(temporary.c_str(), settings_.token_file.c_str());
-        ZOHOSYNCD_FAILPOINT_OR("token.file.renamed", return);
+    errno = reason; // Of what failed first.
+    if (!is_written) {
+        return false;
     }
+    ZOHOSYNCD_FAILPOINT_OR("token.file.rename", return false);
+    const bool is_kept = rename(temporary.c_str(), settings_.token_file.c_str()) == 0;
+    ZOHOSYNCD_FAILPOINT_OR("token.file.renamed", return false);
+    return is_kept;
 }
 
 } // namespace zohosyncd

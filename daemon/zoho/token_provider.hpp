@@ -48,6 +48,8 @@ private:
     [[nodiscard]] bool is_usable() const;
     void load_file();
     void save_file() const;
+    /// False, with errno, when it can not be written.
+    [[nodiscard]] bool write_file() const;
     void require_token_quota();
     void fetch(HttpTransport& transport, const std::stop_token& stop);
     [[nodiscard]] HttpRequest token_request() const;
