@@ -23,6 +23,8 @@ struct WriteStats {
     std::uint64_t deleted = 0;
     /// Commits since the last answer whose reply was lost and that turned out to have happened.
     std::uint64_t settled = 0;
+    std::uint64_t refused = 0;  ///< Values and records that the target itself did not take.
+    std::uint64_t released = 0; ///< Entries that left quarantine, as their records are whole now.
 };
 
 /// A deletion learnt from the source.
@@ -42,10 +44,12 @@ struct RowVersion {
 enum class DeletePolicy { soft, hard, none };
 
 /// Rows to upsert in one transaction. `listed` rows yield to a newer version in the target;
-/// `authoritative` rows were read one by one and win in any case. Both may be null.
+/// `authoritative` rows were read one by one and win in any case. Both may be null. What quarantine
+/// holds of the records `gone`, which Zoho does not have any more, is forgotten.
 struct PageWrite {
     const Batch* listed = nullptr;
     const Batch* authoritative = nullptr;
+    std::vector<std::int64_t> gone = {};
 };
 
 /// The right to write, held by one process per (connection, state schema).
@@ -111,6 +115,11 @@ public:
     /// first.
     virtual std::vector<Deletion>
     soft_deleted(const StreamSchema& schema, std::chrono::sys_seconds since, std::size_t limit) = 0;
+
+    /// Records that the target refused whole and that were not tried again for an hour; at most
+    /// `limit`, those first that wait longest. Costs nothing while there are none.
+    virtual std::vector<std::int64_t> set_aside(const TableName&, std::size_t) { return {}; }
+
     /// Applies deletions to rows that exist, and corrects the time of rows deleted before. One
     /// transaction with the checkpoint.
     virtual WriteStats write_deletions(const StreamKey& key,

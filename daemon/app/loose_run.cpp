@@ -62,6 +62,7 @@ void LooseRun::store_page(std::string& body) {
     ZOHOSYNCD_FAILPOINT("loose.page");
     has_more_ = loose_list_goes_on(kind, info);
     recorder_.count_page(info.rows);
+    recorder_.count_values({&batch_, nullptr, {}});
     context_.sink.write_stage(recorder_.key(), prepared_.schema, {&batch_, nullptr}, checkpoint_);
     ZOHOSYNCD_FAILPOINT("loose.stored");
 }

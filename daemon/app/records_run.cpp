@@ -25,6 +25,9 @@ constexpr std::size_t held_without_cost = 200;
 constexpr std::size_t most_held = 20'000;
 // With more of them the whole list is read only this often.
 constexpr auto held_check_interval = 1h;
+// Each is a request an hour. No more than a sink takes for single bad rows: a page of nothing but
+// bad ones would block the stream.
+constexpr std::size_t most_retried = 20;
 
 } // namespace
 
@@ -137,6 +140,7 @@ void RecordsRun::walk(Scan& scan) {
             const auto& page =
                 reader_->read(scan.next(), buffer_->listed(), buffer_->authoritative(), stop_);
             ZOHOSYNCD_FAILPOINT("page.appended");
+            note_emptiness(page.says_module_is_empty);
             scan.take(page.facts());
             rows_read_ += page.ids.size();
             recorder_.count_page(page.ids.size());
@@ -164,8 +168,23 @@ void RecordsRun::walk(Scan& scan) {
     }
 }
 
+/// Absence is never deletion; but somebody should look whether the user lost sight of the module.
+void RecordsRun::note_emptiness(bool says_empty) {
+    if (says_empty && !memory_.said_empty && at_start_.high_water_mark) {
+        log::event(Level::warn,
+                   "module_said_empty",
+                   {kv("stream", stream_.endpoint.stream),
+                    kv("high_water_mark", format_utc(*at_start_.high_water_mark)),
+                    kv("hint",
+                       "Zoho lists no record where there were some: nothing is removed; check the "
+                       "user's rights if it lasts")});
+    }
+    memory_.said_empty = says_empty;
+}
+
 void RecordsRun::commit_pages(const Scan& scan) {
     ZOHOSYNCD_FAILPOINT("page.commit");
+    recorder_.count_values(buffer_->contents());
     Checkpoint checkpoint = checkpoint_;
     checkpoint.scan = to_json({scan.progress(), is_staged(), mapping_hash_});
     // Like a mark, a new mapping and an anchor that moved back count from the last commit on.
@@ -225,14 +244,34 @@ void RecordsRun::finish(const Scan& scan) {
 }
 
 void RecordsRun::finish_incremental() {
+    retry_set_aside();
     if (reads_deletions()) {
         read_deletions(delete_policy(stream_.delete_missing));
         return;
     }
     recorder_.finish(checkpoint_);
+    recorder_.count_values(buffer_->contents());
     recorder_.count_written(
         context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint_));
     buffer_->clear();
+}
+
+/// What refused a record, such as a constraint, may be gone, or the record may be.
+void RecordsRun::retry_set_aside() {
+    const auto ids = context_.sink.set_aside(stream_.target, most_retried);
+    if (ids.empty()) {
+        return;
+    }
+    if (!buffer_->is_empty()) {
+        commit_revived();
+    }
+    std::vector<std::int64_t> gone;
+    for (const auto id : ids) {
+        if (!reader_->read_record(id, buffer_->authoritative(), stop_)) {
+            gone.push_back(id);
+        }
+    }
+    commit_revived(std::move(gone));
 }
 
 std::vector<Deletion> RecordsRun::held_deletions(DeletePolicy policy) {
@@ -322,11 +361,14 @@ void RecordsRun::revive_vanished(const std::vector<Deletion>& held,
     }
 }
 
-void RecordsRun::commit_revived() {
+void RecordsRun::commit_revived(std::vector<std::int64_t> gone) {
     ZOHOSYNCD_FAILPOINT("revive.commit");
+    auto page = buffer_->contents();
+    page.gone = std::move(gone);
+    recorder_.count_values(page);
     const Checkpoint checkpoint = recorder_.checkpoint_from(prepared_.state);
     recorder_.count_written(
-        context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
+        context_.sink.write(recorder_.key(), prepared_.schema, page, checkpoint));
     ZOHOSYNCD_FAILPOINT("revive.committed");
     buffer_->clear();
     recorder_.flush_credits();
@@ -340,6 +382,7 @@ void RecordsRun::finish_trial() {
     if (is_staged()) {
         log::event(Level::warn, "limit_in_full_refresh", {kv("stream", stream_.endpoint.stream)});
     } else {
+        recorder_.count_values(buffer_->contents());
         recorder_.count_written(context_.sink.write(
             recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
     }

@@ -35,16 +35,18 @@ private:
     [[nodiscard]] Scan choose_scan();
     [[nodiscard]] std::chrono::sys_seconds lower_bound() const;
     void walk(Scan& scan);
+    void note_emptiness(bool says_empty);
     void commit_pages(const Scan& scan);
     void finish(const Scan& scan);
     void finish_incremental();
+    void retry_set_aside();
     [[nodiscard]] std::chrono::sys_seconds deletions_since() const;
     void read_deletions(DeletePolicy policy);
     [[nodiscard]] std::vector<Deletion> held_deletions(DeletePolicy policy);
     void revive_vanished(const std::vector<Deletion>& held,
                          std::chrono::sys_seconds since,
                          const std::map<std::int64_t, std::chrono::sys_seconds>& listed);
-    void commit_revived();
+    void commit_revived(std::vector<std::int64_t> gone = {});
     void finish_trial();
     [[nodiscard]] bool reached_limit() const;
 

@@ -42,6 +42,7 @@ struct StreamMemory {
     std::optional<VerifyMemory> verification; ///< The one under way.
     /// From when on the next scheduled verification counts; unset before it was looked up.
     std::optional<std::chrono::sys_seconds> verified_at;
+    bool said_empty = false; ///< The last list was answered as that of an empty module.
 };
 
 /// What one run of a stream works with. Everything but the organisation belongs to the fetcher.

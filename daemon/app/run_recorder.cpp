@@ -48,6 +48,10 @@ RunRecorder::RunRecorder(const RunContext& context, const StreamConfig& stream)
     });
 }
 
+RunRecorder::~RunRecorder() {
+    log_values();
+}
+
 PreparedStream RunRecorder::prepare(const StreamSchema& wanted) {
     PreparedStream prepared = context_.sink.prepare(key_, wanted, stream_.casing);
     require_same_organisation(context_, prepared.state);
@@ -106,7 +110,46 @@ void RunRecorder::count_written(const WriteStats& stats) {
     for (std::uint64_t i = 0; i < stats.settled; ++i) {
         log::event(Level::info, "commit_settled", {kv("stream", key_.stream), kv("run", run_id_)});
     }
+    totals_.released += stats.released;
+    if (stats.refused > 0) {
+        quarantined_["refused"] += stats.refused;
+    }
     show();
+}
+
+void RunRecorder::count_values(const PageWrite& page) {
+    for (const auto* batch : {page.listed, page.authoritative}) {
+        if (batch == nullptr) {
+            continue;
+        }
+        cleaned_ += batch->replaced_characters;
+        for (const auto& entry : batch->quarantined()) {
+            ++quarantined_[entry.kind];
+        }
+    }
+}
+
+/// Counts only: what the values were is nobody's business in a log.
+void RunRecorder::log_values() {
+    if (cleaned_ > 0) {
+        log::event(Level::warn,
+                   "values_cleaned",
+                   {kv("stream", key_.stream), kv("run", run_id_), kv("characters", cleaned_)});
+    }
+    for (const auto& [kind, count] : quarantined_) {
+        log::event(
+            Level::warn,
+            "quarantined",
+            {kv("stream", key_.stream), kv("run", run_id_), kv("kind", kind), kv("rows", count)});
+    }
+    if (totals_.released > 0) {
+        log::event(Level::info,
+                   "released_from_quarantine",
+                   {kv("stream", key_.stream), kv("run", run_id_), kv("rows", totals_.released)});
+    }
+    cleaned_ = 0;
+    quarantined_.clear();
+    totals_.released = 0;
 }
 
 void RunRecorder::show() {
@@ -125,6 +168,7 @@ void RunRecorder::show() {
 void RunRecorder::log_finished(const Checkpoint& checkpoint) {
     ZOHOSYNCD_FAILPOINT("recorder.finished");
     show();
+    log_values();
     const auto mark = [](const std::optional<std::chrono::sys_seconds>& time) {
         return time ? format_utc(*time) : std::string("none");
     };

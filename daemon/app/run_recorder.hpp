@@ -3,6 +3,8 @@
 #include "daemon/app/run_context.hpp"
 #include "daemon/core/stream_state.hpp"
 
+#include <cstdint>
+#include <map>
 #include <string>
 
 namespace zohosyncd {
@@ -26,6 +28,10 @@ void require_same_organisation(const RunContext& context, const StreamState& sta
 class RunRecorder {
 public:
     RunRecorder(const RunContext& context, const StreamConfig& stream);
+    RunRecorder(const RunRecorder&) = delete;
+    RunRecorder& operator=(const RunRecorder&) = delete;
+    /// What was counted of values is said even when the run fails: the pages are committed.
+    ~RunRecorder();
 
     [[nodiscard]] const StreamKey& key() const { return key_; }
 
@@ -43,6 +49,9 @@ public:
     void count_page(std::uint64_t rows);
     void count_repeated(std::uint64_t rows);
     void count_written(const WriteStats& stats);
+    /// What a page's commit could not keep as it came. Call before the commit, as it may take the
+    /// page's entries.
+    void count_values(const PageWrite& page);
 
     /// After the last commit.
     void log_finished(const Checkpoint& checkpoint);
@@ -52,6 +61,7 @@ public:
 
 private:
     void show();
+    void log_values();
 
     const RunContext& context_;
     const StreamConfig& stream_;
@@ -62,6 +72,8 @@ private:
     RunSummary summary_;
     WriteStats totals_;
     std::uint64_t repeated_ = 0;
+    std::uint64_t cleaned_ = 0;                        ///< Characters.
+    std::map<std::string, std::uint64_t> quarantined_; ///< By kind.
 };
 
 } // namespace zohosyncd

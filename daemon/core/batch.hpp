@@ -68,6 +68,8 @@ struct Quarantined {
     std::int64_t id = 0; ///< 0 when the record has no usable id.
     std::string reason;  ///< Column and what was expected; no content.
     std::string body;    ///< The raw value or record. Personal data: goes to the target only.
+    std::string kind = "refused"; ///< Few in number, for counting: the type it is not, "no_object",
+                                  ///< "no_id", or that the target refused it.
 };
 
 /// Rows of one stream in columns, in the order in which they were read. Column 0 of the schema, the

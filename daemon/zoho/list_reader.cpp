@@ -90,6 +90,7 @@ void ListReader::read_first(const PageRequest& request, Batch& out, const std::s
     page_ = {};
     page_.date = reply.date;
     if (!reply.has_body()) {
+        page_.says_module_is_empty = reply.status == 204;
         return;
     }
     const PageInfo info = decoders_[0].decode(*reply.body, "data", out);

@@ -26,6 +26,7 @@ public:
         std::vector<std::int64_t> ids;
         std::vector<std::chrono::sys_seconds> versions;
         bool more_records = false;
+        bool says_module_is_empty = false; ///< 204; but some answer so to "nothing new", too.
         std::string next_page_token;
         std::optional<std::chrono::sys_seconds> date;
         std::size_t rows_fetched_singly = 0;

@@ -178,8 +178,10 @@ private:
         for (auto element : list) {
             od::value record = element.value();
             if (record.type() != od::json_type::object) {
-                batch.quarantined().push_back(
-                    {0, "the record is no JSON object", std::string(read_value(record).raw)});
+                batch.quarantined().push_back({0,
+                                               "the record is no JSON object",
+                                               std::string(read_value(record).raw),
+                                               "no_object"});
                 ++pending_from_;
                 continue;
             }
@@ -218,8 +220,10 @@ private:
             batch.truncate(row);
             batch.quarantined().resize(pending_from_);
             (void)record.reset().value();
-            batch.quarantined().push_back(
-                {0, "the record has no usable id", std::string(record.raw_json().value())});
+            batch.quarantined().push_back({0,
+                                           "the record has no usable id",
+                                           std::string(record.raw_json().value()),
+                                           "no_id"});
             ++pending_from_;
             return false;
         }
@@ -253,8 +257,10 @@ private:
                                          batch.replaced_characters);
         data.close(stored != Stored::value);
         if (stored == Stored::misfit) {
-            batch.quarantined().push_back(
-                {0, wanted.api_name + " is no " + to_string(wanted.type), std::string(value.raw)});
+            batch.quarantined().push_back({0,
+                                           wanted.api_name + " is no " + to_string(wanted.type),
+                                           std::string(value.raw),
+                                           std::string("no_") + to_string(wanted.type)});
         }
     }
 

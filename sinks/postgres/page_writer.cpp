@@ -18,6 +18,7 @@ PageResult PageWriter::write(pqxx::work& tx,
                              const PageWrite& page,
                              bool careful) {
     PageResult result;
+    result.gone = page.gone;
     if (page.listed != nullptr) {
         write_batch({tx, table, destination, Guard::version, *page.listed, result}, careful);
     }

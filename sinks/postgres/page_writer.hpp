@@ -18,6 +18,7 @@ struct PageResult {
     WriteStats stats;
     std::vector<std::int64_t> written;    ///< Ids of the rows that the table took.
     std::vector<Quarantined> quarantined; ///< What it did not take.
+    std::vector<std::int64_t> gone;       ///< Ids of records that quarantine need not keep.
 };
 
 /// Sends batches as arrays, one statement a batch. Keeps its buffers from one batch to the next.

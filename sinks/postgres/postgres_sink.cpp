@@ -56,6 +56,7 @@ public:
     std::vector<Deletion> soft_deleted(const StreamSchema& schema,
                                        std::chrono::sys_seconds since,
                                        std::size_t limit) override;
+    std::vector<std::int64_t> set_aside(const TableName& table, std::size_t limit) override;
     WriteStats write_deletions(const StreamKey& key,
                                const StreamSchema& schema,
                                std::span<const Deletion> deletions,
@@ -127,6 +128,7 @@ private:
 
 PageResult quarantined_only(const PageWrite& page) {
     PageResult result;
+    result.gone = page.gone;
     for (const auto* batch : {page.listed, page.authoritative}) {
         if (batch != nullptr) {
             result.quarantined.insert(
@@ -225,7 +227,7 @@ PageResult PostgresSink::commit(const std::string& what,
         ZOHOSYNCD_FAILPOINT("postgres.lease.checked");
         PageResult page = work(tx);
         ZOHOSYNCD_FAILPOINT("postgres.rows.written");
-        quarantine_.store(tx, target, page);
+        page.stats.released = quarantine_.store(tx, target, page);
         // Rows in a stage are not in the target yet.
         const WriteStats stats = counts ? page.stats : WriteStats{};
         totals = totals_[target];
@@ -276,7 +278,9 @@ WriteStats PostgresSink::write_page(const StreamKey& key,
             throw;
         }
     }
-    return attempt(true).stats;
+    auto result = attempt(true);
+    result.stats.refused = result.quarantined.size() - quarantined_only(page).quarantined.size();
+    return result.stats;
 }
 
 WriteStats PostgresSink::write(const StreamKey& key,
@@ -305,6 +309,15 @@ std::vector<Deletion> PostgresSink::soft_deleted(const StreamSchema& schema,
                  std::chrono::sys_seconds(std::chrono::seconds(row[1].as<std::int64_t>()))});
         }
         return deletions;
+    });
+}
+
+std::vector<std::int64_t> PostgresSink::set_aside(const TableName& table, std::size_t limit) {
+    if (!quarantine_.holds(table.text())) {
+        return {};
+    }
+    return session_.read("read the quarantine of " + table.text(), [&](pqxx::work& tx) {
+        return quarantine_.set_aside(tx, table.text(), limit);
     });
 }
 

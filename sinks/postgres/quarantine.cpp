@@ -18,7 +18,23 @@ void Quarantine::look(pqxx::transaction_base& tx, const std::string& target) {
     }
 }
 
-void Quarantine::store(pqxx::work& tx, const std::string& target, const PageResult& page) {
+std::vector<std::int64_t> Quarantine::set_aside(pqxx::transaction_base& tx,
+                                                const std::string& target,
+                                                std::size_t limit) const {
+    const auto rows =
+        tx.exec_params("SELECT id FROM " + session_.state_table("quarantine") +
+                           " WHERE target = $1 AND id <> 0 AND reason LIKE 'record: %' AND seen_at "
+                           "< now() - interval '1 hour' ORDER BY seen_at, id LIMIT $2",
+                       target,
+                       limit);
+    std::vector<std::int64_t> ids;
+    for (const auto& row : rows) {
+        ids.push_back(row[0].as<std::int64_t>());
+    }
+    return ids;
+}
+
+std::uint64_t Quarantine::store(pqxx::work& tx, const std::string& target, const PageResult& page) {
     const auto table = session_.state_table("quarantine");
     // The same value may be reported twice; one statement must not touch a row twice.
     std::map<std::pair<std::int64_t, std::string>, std::string> entries;
@@ -27,19 +43,22 @@ void Quarantine::store(pqxx::work& tx, const std::string& target, const PageResu
         entries[{entry.id, entry.reason}] = entry.body;
         refused.insert(entry.id);
     }
-    if (populated_.contains(target) && !page.written.empty()) {
-        std::vector<std::int64_t> clean;
+    std::uint64_t forgotten = 0;
+    if (populated_.contains(target) && !(page.written.empty() && page.gone.empty())) {
+        std::vector<std::int64_t> clean = page.gone;
         for (const auto id : page.written) {
             if (!refused.contains(id)) {
                 clean.push_back(id);
             }
         }
-        tx.exec_params("DELETE FROM " + table + " WHERE target = $1 AND id = ANY ($2::bigint[])",
-                       target,
-                       bigint_array(clean));
+        forgotten = tx.exec_params("DELETE FROM " + table +
+                                       " WHERE target = $1 AND id = ANY ($2::bigint[])",
+                                   target,
+                                   bigint_array(clean))
+                        .affected_rows();
     }
     if (entries.empty()) {
-        return;
+        return forgotten;
     }
     ZOHOSYNCD_FAILPOINT("postgres.quarantine");
     std::vector<std::int64_t> ids;
@@ -60,6 +79,7 @@ void Quarantine::store(pqxx::work& tx, const std::string& target, const PageResu
         text_array(reasons),
         text_array(bodies));
     populated_.insert(target);
+    return forgotten;
 }
 
 void Quarantine::prune(pqxx::work& tx, const std::string& target) {

@@ -16,8 +16,17 @@ public:
     /// Looks whether the target has rows.
     void look(pqxx::transaction_base& tx, const std::string& target);
 
-    /// Stores what was refused, and forgets what is told of rows that were now written whole.
-    void store(pqxx::work& tx, const std::string& target, const PageResult& page);
+    /// Stores what was refused, and forgets what is told of rows that were now written whole or are
+    /// gone. Returns how many entries were forgotten.
+    std::uint64_t store(pqxx::work& tx, const std::string& target, const PageResult& page);
+
+    /// Records that were refused whole, not seen for an hour.
+    [[nodiscard]] bool holds(const std::string& target) const {
+        return populated_.contains(target);
+    }
+
+    std::vector<std::int64_t>
+    set_aside(pqxx::transaction_base& tx, const std::string& target, std::size_t limit) const;
 
     /// Forgets what was not seen again for 30 days.
     void prune(pqxx::work& tx, const std::string& target);

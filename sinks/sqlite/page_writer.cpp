@@ -125,6 +125,7 @@ void write_batch(Database& database,
             if (++refused > few && refused * 2 > rows.size()) {
                 throw;
             }
+            ++result.stats.refused;
             result.quarantined.push_back({batch.ids()[row],
                                           "record: " + error.sqlstate(),
                                           row_as_json(table.schema, batch, row)});
@@ -183,6 +184,7 @@ PageResult write_page(Database& database,
                       Destination destination,
                       const PageWrite& page) {
     PageResult result;
+    result.gone = page.gone;
     if (page.listed != nullptr) {
         write_batch(database, table, destination, *page.listed, true, result);
     }

@@ -17,6 +17,7 @@ struct PageResult {
     WriteStats stats;
     std::vector<std::int64_t> written;    ///< Ids of the rows that the table took.
     std::vector<Quarantined> quarantined; ///< What it did not take.
+    std::vector<std::int64_t> gone;       ///< Ids of records that quarantine need not keep.
 };
 
 /// Upserts both batches of `page`, row by row, inside the caller's transaction. Rows that the table

@@ -2,6 +2,8 @@
 
 #include "daemon/runtime/failpoint.hpp"
 
+#include <algorithm>
+
 namespace zohosyncd::sqlite {
 
 void Quarantine::look(const std::string& target) {
@@ -16,19 +18,40 @@ void Quarantine::look(const std::string& target) {
     }
 }
 
-void Quarantine::store(const std::string& target, const PageResult& page) {
+std::vector<std::int64_t> Quarantine::set_aside(const std::string& target,
+                                                std::size_t limit) const {
+    auto& rows = database_.prepare(
+        "SELECT id FROM " + database_.state_table("quarantine") +
+            " WHERE target = ?1 AND id <> 0 AND reason LIKE 'record: %' AND seen_at < "
+            "strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 hour') ORDER BY seen_at, id LIMIT ?2",
+        target,
+        std::uint64_t{limit});
+    std::vector<std::int64_t> ids;
+    while (rows.step()) {
+        ids.push_back(rows.integer(0));
+    }
+    rows.reset();
+    return ids;
+}
+
+std::uint64_t Quarantine::store(const std::string& target, const PageResult& page) {
     const auto table = database_.state_table("quarantine");
     std::set<std::int64_t> refused;
     for (const auto& entry : page.quarantined) {
         refused.insert(entry.id);
     }
+    std::uint64_t forgotten = 0;
+    const auto forget = [&](std::int64_t id) {
+        forgotten +=
+            database_.run("DELETE FROM " + table + " WHERE target = ?1 AND id = ?2", target, id);
+    };
     if (populated_.contains(target)) {
         for (const auto id : page.written) {
             if (!refused.contains(id)) {
-                database_.run(
-                    "DELETE FROM " + table + " WHERE target = ?1 AND id = ?2", target, id);
+                forget(id);
             }
         }
+        std::for_each(page.gone.begin(), page.gone.end(), forget);
     }
     for (const auto& entry : page.quarantined) {
         ZOHOSYNCD_FAILPOINT("sqlite.quarantine");
@@ -43,6 +66,7 @@ void Quarantine::store(const std::string& target, const PageResult& page) {
             entry.body);
         populated_.insert(target);
     }
+    return forgotten;
 }
 
 void Quarantine::prune(const std::string& target) {

@@ -66,6 +66,7 @@ public:
     std::vector<Deletion> soft_deleted(const StreamSchema& schema,
                                        std::chrono::sys_seconds since,
                                        std::size_t limit) override;
+    std::vector<std::int64_t> set_aside(const TableName& table, std::size_t limit) override;
     WriteStats write_deletions(const StreamKey& key,
                                const StreamSchema& schema,
                                std::span<const Deletion> deletions,
@@ -158,7 +159,7 @@ SqliteSink::commit(const StreamKey& key, const Checkpoint& checkpoint, bool coun
         ZOHOSYNCD_FAILPOINT("sqlite.lease.checked");
         PageResult page = work();
         ZOHOSYNCD_FAILPOINT("sqlite.rows.written");
-        quarantine_.store(target, page);
+        page.stats.released = quarantine_.store(target, page);
         // Rows in a stage are not in the target yet.
         const WriteStats stats = counts ? page.stats : WriteStats{};
         totals.add(stats, page.quarantined.size());
@@ -210,6 +211,13 @@ std::vector<Deletion> SqliteSink::soft_deleted(const StreamSchema& schema,
         rows.reset();
         return deletions;
     });
+}
+
+std::vector<std::int64_t> SqliteSink::set_aside(const TableName& table, std::size_t limit) {
+    if (!quarantine_.holds(table.text())) {
+        return {};
+    }
+    return database_.read([&] { return quarantine_.set_aside(table.text(), limit); });
 }
 
 WriteStats SqliteSink::write_deletions(const StreamKey& key,

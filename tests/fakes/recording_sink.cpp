@@ -119,6 +119,16 @@ RecordingTarget::Rows RecordingTarget::staged(const std::string& table) const {
     return found == tables_.end() ? Rows{} : found->second.stage;
 }
 
+void RecordingTarget::put_set_aside(std::int64_t id) {
+    const std::lock_guard lock(mutex_);
+    set_aside_.insert(id);
+}
+
+std::set<std::int64_t> RecordingTarget::set_aside() const {
+    const std::lock_guard lock(mutex_);
+    return set_aside_;
+}
+
 std::uint64_t RecordingTarget::quarantined() const {
     const std::lock_guard lock(mutex_);
     return quarantined_;
@@ -379,7 +389,22 @@ WriteStats RecordingSink::write(const StreamKey& key,
     const auto lock = target_.enter(call_of("write", key, schema, page, checkpoint));
     const auto stats = target_.upsert(target_.table_of(schema).rows, schema, page);
     target_.store(key, checkpoint, stats);
+    for (const auto id : page.gone) {
+        target_.set_aside_.erase(id);
+    }
+    if (page.authoritative != nullptr) {
+        for (const auto id : page.authoritative->ids()) {
+            target_.set_aside_.erase(id);
+        }
+    }
     return stats;
+}
+
+std::vector<std::int64_t> RecordingSink::set_aside(const TableName&, std::size_t limit) {
+    const auto held = target_.set_aside(); // No call to note: it costs nothing while empty.
+    std::vector<std::int64_t> ids(held.begin(), held.end());
+    ids.resize(std::min(limit, ids.size()));
+    return ids;
 }
 
 std::vector<Deletion> RecordingSink::soft_deleted(const StreamSchema& schema,

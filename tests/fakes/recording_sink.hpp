@@ -58,12 +58,14 @@ public:
     [[nodiscard]] Rows rows(const std::string& table) const;
     [[nodiscard]] Rows staged(const std::string& table) const;
     [[nodiscard]] std::uint64_t quarantined() const;
+    [[nodiscard]] std::set<std::int64_t> set_aside() const;
     /// Throws when there is none.
     [[nodiscard]] StreamState state(const StreamKey& key) const;
 
     /// As earlier runs may have left them.
     void put_state(const StreamState& state);
     void put_row(const std::string& table, std::int64_t id, Row row);
+    void put_set_aside(std::int64_t id);
 
     void hold_lease(std::string holder);
     void free_lease();
@@ -103,6 +105,7 @@ private:
     std::map<std::string, Table> tables_;
     std::map<std::string, StreamState> states_;
     std::uint64_t quarantined_ = 0;
+    std::set<std::int64_t> set_aside_;
     std::uint64_t credits_ = 0;
     std::string lease_holder_;
     std::int64_t lease_epoch_ = 0;
@@ -129,6 +132,7 @@ public:
     std::vector<Deletion> soft_deleted(const StreamSchema& schema,
                                        std::chrono::sys_seconds since,
                                        std::size_t limit) override;
+    std::vector<std::int64_t> set_aside(const TableName& table, std::size_t limit) override;
     WriteStats write_deletions(const StreamKey& key,
                                const StreamSchema& schema,
                                std::span<const Deletion> deletions,

@@ -204,4 +204,176 @@ TEST_CASE(
     CHECK(target.value("SELECT count(*) FROM zoho_crm.leads") == "0");
 }
 
+namespace {
+
+/// Leads whose table refuses the name "bad".
+template <class Target> struct Choosy {
+    Target target;
+    std::unique_ptr<Sink> sink;
+    PreparedStream stream;
+
+    Choosy() {
+        target.run(std::string(Target::is_postgres ? "CREATE SCHEMA zoho_crm;" : "") +
+                   "CREATE TABLE " + Target::table("leads") +
+                   " (id bigint PRIMARY KEY, Last_Name text CHECK (Last_Name <> 'bad'))");
+        sink = target.sink();
+        sink->migrate();
+        stream = prepare();
+    }
+
+    PreparedStream prepare() {
+        return sink->prepare(key_of(leads()), leads(), ColumnCasing::snake);
+    }
+
+    WriteStats write(const PageWrite& page) {
+        return sink->write(stream.state.key, stream.schema, page, checkpoint_of(stream));
+    }
+
+    std::string quarantined() {
+        return target.value("SELECT count(*) FROM " + Target::state("quarantine"));
+    }
+
+    std::string rows() { return target.value("SELECT count(*) FROM " + Target::table("leads")); }
+
+    void wait_two_hours() {
+        target.run("UPDATE " + Target::state("quarantine") + " SET seen_at = " +
+                   (Target::is_postgres ? "seen_at - interval '2 hours'"
+                                        : "strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-2 hours')"));
+    }
+};
+
+} // namespace
+
+TEST_CASE_TEMPLATE("one bad row is set aside wherever it stands in its page",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
+    constexpr int rows = 9;
+    for (int bad = 1; bad <= rows; ++bad) {
+        CAPTURE(bad);
+        Choosy<Target> table;
+        Batch batch(leads().columns.size());
+        for (int id = 1; id <= rows; ++id) {
+            add_lead(batch, id, 1, id == bad ? "bad" : "good");
+        }
+
+        const auto stats = table.write({&batch, nullptr});
+
+        CHECK(text_of(stats) == "8/0/0/0");
+        CHECK(stats.refused == 1);
+        CHECK(table.target.value("SELECT id FROM " + Target::state("quarantine")) ==
+              std::to_string(bad));
+    }
+}
+
+TEST_CASE_TEMPLATE("a refused record is tried again after an hour and leaves quarantine when whole",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
+    Choosy<Target> table;
+    const auto page = leads_of({{1, 1, "good"}, {2, 1, "bad"}, {3, 1, "bad"}});
+    table.write({&page, nullptr});
+    const TableName leads_table = leads().target;
+
+    CHECK(table.quarantined() == "2");
+    CHECK(table.sink->set_aside(leads_table, 20).empty()); // Seen just now.
+
+    table.wait_two_hours();
+    CHECK(table.sink->set_aside(leads_table, 20) == std::vector<std::int64_t>{2, 3});
+    CHECK(table.sink->set_aside(leads_table, 1) == std::vector<std::int64_t>{2});
+
+    const auto again = leads_of({{2, 1, "mended"}, {3, 1, "bad"}});
+    const auto stats = table.write({nullptr, &again});
+    CHECK(stats.inserted == 1);
+    CHECK(stats.released == 1);
+    CHECK(stats.refused == 1);
+    CHECK(table.rows() == "2");
+    CHECK(table.quarantined() == "1");
+    CHECK(table.sink->set_aside(leads_table, 20).empty()); // Seen just now, again.
+
+    const Batch nothing(leads().columns.size());
+    CHECK(table.write({&nothing, nullptr, {3}}).released == 1);
+    CHECK(table.quarantined() == "0");
+    table.prepare();
+    CHECK(table.sink->set_aside(leads_table, 20).empty());
+}
+
+TEST_CASE_TEMPLATE("a value set aside is not asked for again: its row is there",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
+    Prepared<Target> p;
+    auto page = leads_of({{1, 10, "Ada"}});
+    page.quarantined().push_back({1, "Seats is no bigint", "\"many\""});
+    page.quarantined().push_back({0, "the record has no usable id", "{}"});
+    p.write(page);
+    p.target.run("UPDATE " + Target::state("quarantine") + " SET seen_at = " +
+                 (Target::is_postgres ? "'2020-01-01'" : "'2020-01-01T00:00:00Z'"));
+
+    CHECK(p.sink->set_aside(leads().target, 20).empty());
+}
+
+namespace {
+
+/// As many text fields as asked for, beside id and Modified_Time.
+StreamSchema wide(std::size_t fields) {
+    auto schema = leads();
+    schema.columns.resize(3);
+    for (std::size_t i = 0; i < fields; ++i) {
+        auto column = schema.columns[1];
+        column.api_name = "Text_" + std::to_string(i);
+        column.field_id = column.api_name;
+        schema.columns.push_back(column);
+    }
+    return schema;
+}
+
+} // namespace
+
+TEST_CASE("PostgreSQL: a row that is too wide blocks the stream, and says so") {
+    PostgresTarget target;
+    auto sink = target.sink();
+    sink->migrate();
+    const auto schema = wide(600);
+    const auto stream = sink->prepare(key_of(schema), schema, ColumnCasing::snake);
+    Batch narrow(schema.columns.size());
+    add_lead(narrow, 1, 1, "narrow");
+    sink->write(stream.state.key, stream.schema, {&narrow, nullptr}, checkpoint_of(stream));
+    Batch batch(schema.columns.size());
+    std::vector<Value> texts;
+    for (int i = 0; i < 600; ++i) {
+        std::string text; // 128 bytes that do not compress: PostgreSQL stores them out of line.
+        for (unsigned k = 0, seed = 7919U * static_cast<unsigned>(i + 1); k < 128; ++k) {
+            seed = seed * 1'103'515'245U + 12'345U;
+            text += static_cast<char>('!' + (seed >> 16U) % 90);
+        }
+        texts.emplace_back(std::move(text));
+    }
+    add_lead(batch, 2, 1, "wide", texts);
+
+    std::string state;
+    try {
+        sink->write(stream.state.key, stream.schema, {&batch, nullptr}, checkpoint_of(stream));
+    } catch (const SyncError& error) {
+        CHECK(error.kind() == ErrorKind::schema_conflict);
+        state = error.sqlstate();
+    }
+
+    CHECK(state == "54000");
+    CHECK(target.value("SELECT string_agg(id::text, ',') FROM zoho_crm.leads") == "1");
+}
+
+TEST_CASE("PostgreSQL: more columns than a table can have block the stream") {
+    PostgresTarget target;
+    auto sink = target.sink();
+    sink->migrate();
+    const auto few = wide(1500);
+    sink->prepare(key_of(few), few, ColumnCasing::snake);
+
+    for (const std::size_t fields : {1700U, 1500U}) {
+        CAPTURE(fields);
+        const auto schema = wide(fields);
+        const auto kind =
+            kind_thrown_by([&] { sink->prepare(key_of(schema), schema, ColumnCasing::snake); });
+        CHECK(kind == (fields == 1700 ? "schema_conflict" : ""));
+    }
+}
+
 } // namespace zohosyncd::tests

@@ -201,3 +201,40 @@ TEST_CASE("where deletions are not wanted or not listed, none are asked for") {
         CHECK(zoho.state().status == StreamStatus::ok);
     }
 }
+
+TEST_CASE("a record that the target refused is asked for again, and forgotten when it is gone") {
+    Settled zoho;
+    zoho.target.put_set_aside(7);
+    zoho.target.put_set_aside(8);
+    zoho.script.reply(304, "", dated(noon + 60s));
+    zoho.script.reply(200, page({record(7, noon - 30h, "mended")}));
+    zoho.script.reply(204, "");
+    zoho.script.reply(304, "", dated(noon + 60s));
+
+    zoho.run();
+
+    CHECK(zoho.asked() == Lines{since("Leads", noon - overlap),
+                                "Leads/7",
+                                "Leads/8",
+                                since("Leads/deleted", noon + 1s - overlap)});
+    CHECK(zoho.rows().at(7).values.at("Last_Name") == "mended");
+    CHECK(zoho.target.set_aside().empty());
+    CHECK(zoho.state().consistent_as_of == noon + 60s);
+}
+
+TEST_CASE("no more refused records are asked for in a run than a sink takes for single ones") {
+    Settled zoho;
+    zoho.script.reply(304, "", dated(noon + 60s));
+    for (int id = 101; id <= 150; ++id) {
+        zoho.target.put_set_aside(id);
+    }
+    for (int i = 0; i < 20; ++i) {
+        zoho.script.reply(204, "");
+    }
+    zoho.script.reply(304, "", dated(noon + 60s));
+
+    zoho.run();
+
+    CHECK(zoho.asked().size() == 22);
+    CHECK(zoho.target.set_aside().size() == 30);
+}
