@@ -136,6 +136,8 @@ bool RecordsRun::reached_limit() const {
 
 void RecordsRun::walk(Scan& scan) {
     while (!scan.finished() && !reached_limit()) {
+        const BatchMark listed(buffer_->listed());
+        const BatchMark authoritative(buffer_->authoritative());
         try {
             const auto& page =
                 reader_->read(scan.next(), buffer_->listed(), buffer_->authoritative(), stop_);
@@ -146,7 +148,10 @@ void RecordsRun::walk(Scan& scan) {
             recorder_.count_page(page.ids.size());
             recorder_.count_repeated(scan.repeated_rows());
         } catch (const SyncError& error) {
-            // What was read before is whole, and reading it again would cost requests.
+            // A page that failed, or that can not be a page of this list, is dropped whole. What
+            // was read before is whole, and reading it again would cost requests.
+            listed.restore(buffer_->listed());
+            authoritative.restore(buffer_->authoritative());
             if (!buffer_->is_empty()) {
                 commit_pages(scan);
             }

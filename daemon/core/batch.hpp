@@ -126,4 +126,23 @@ private:
     std::vector<Quarantined> quarantined_;
 };
 
+/// How far a batch was filled, to forget what came after.
+class BatchMark {
+public:
+    explicit BatchMark(const Batch& batch)
+        : rows_(batch.rows()), quarantined_(batch.quarantined().size()),
+          replaced_(batch.replaced_characters) {}
+
+    void restore(Batch& batch) const {
+        batch.truncate(rows_);
+        batch.quarantined().resize(quarantined_);
+        batch.replaced_characters = replaced_;
+    }
+
+private:
+    std::size_t rows_;
+    std::size_t quarantined_;
+    std::size_t replaced_;
+};
+
 } // namespace zohosyncd

@@ -27,6 +27,16 @@ RecordDecoder::Shape shape_of(const Slice& slice, const StreamSchema& schema) {
     return shape;
 }
 
+/// A proxy that lost count answers with another slice's page; its rows would join, with nothing in
+/// them.
+void require_fields_of_slice(const PageInfo& info) {
+    if (!info.holds_asked_fields) {
+        throw SyncError(ErrorKind::bad_response,
+                        "list reply: its rows have none of the fields that were asked for, so it "
+                        "answers another request; trying again later");
+    }
+}
+
 /// A record whose Modified_Time can not be read says nothing about the order, and must not stop its
 /// page.
 void forget_rows_without_time(ListReader::Page& page) {
@@ -99,6 +109,9 @@ void ListReader::read_first(const PageRequest& request, Batch& out, const std::s
         throw SyncError(ErrorKind::bad_response,
                         "list reply: info.more_records is missing, so the page may not be whole");
     }
+    if (slices_.size() > 1) {
+        require_fields_of_slice(info);
+    }
     page_.more_records = info.more_records;
     page_.next_page_token = info.next_page_token;
     const auto first = static_cast<std::ptrdiff_t>(rows_before);
@@ -117,7 +130,9 @@ void ListReader::read_slice(std::size_t slice,
     const ApiReply reply = client_.get(list_request(slice, request), stop);
     tokens_[slice].clear();
     if (reply.has_body()) {
-        tokens_[slice] = decoders_[slice].decode(*reply.body, "data", out).next_page_token;
+        const PageInfo info = decoders_[slice].decode(*reply.body, "data", out);
+        require_fields_of_slice(info);
+        tokens_[slice] = info.next_page_token;
     }
 }
 
@@ -174,8 +189,19 @@ bool ListReader::read_record(std::int64_t id, Batch& authoritative, const std::s
         const ApiReply reply =
             client_.get({"/" + module_ + "/" + std::to_string(id), {}, {}}, stop);
         ZOHOSYNCD_FAILPOINT("single.decoded");
-        return reply.has_body() &&
-               single_decoder_.decode(*reply.body, "data", authoritative).rows > 0;
+        const std::size_t rows_before = authoritative.rows();
+        if (!reply.has_body() ||
+            single_decoder_.decode(*reply.body, "data", authoritative).rows == 0) {
+            return false;
+        }
+        if (authoritative.rows() != rows_before + 1 || authoritative.ids().back() != id) {
+            authoritative.truncate(rows_before); // It would win over what the target has.
+            throw SyncError(ErrorKind::bad_response,
+                            "GET /" + module_ +
+                                " by id was answered with another record than was asked for; "
+                                "trying again later");
+        }
+        return true;
     } catch (const SyncError& error) {
         // Gone: 204, or 404/400 with INVALID_DATA (zoho-api-facts §3.7).
         if (error.zoho_code() == "INVALID_DATA" ||

@@ -37,7 +37,7 @@ public:
     };
 
     /// Appends the page's rows to `listed`, and those fetched by id to `authoritative`. On a throw
-    /// both may hold rows of the failed page; they are true, but the page has to be read again.
+    /// both may hold rows of the failed page, which has to be read again.
     const Page& read(const PageRequest& request,
                      Batch& listed,
                      Batch& authoritative,

@@ -106,25 +106,6 @@ public:
     }
 
 private:
-    /// How far a batch was filled.
-    class BatchMark {
-    public:
-        explicit BatchMark(const Batch& batch)
-            : rows_(batch.rows()), quarantined_(batch.quarantined().size()),
-              replaced_(batch.replaced_characters) {}
-
-        void restore(Batch& batch) const {
-            batch.truncate(rows_);
-            batch.quarantined().resize(quarantined_);
-            batch.replaced_characters = replaced_;
-        }
-
-    private:
-        std::size_t rows_;
-        std::size_t quarantined_;
-        std::size_t replaced_;
-    };
-
     [[noreturn]] static void fail(const char* reason) {
         throw SyncError(ErrorKind::bad_response,
                         std::string("a page of records is no valid JSON (") + reason +
@@ -133,6 +114,7 @@ private:
 
     PageInfo read_page(std::string& body, std::string_view list_key, Batch& batch) {
         pending_from_ = batch.quarantined().size();
+        saw_own_field_ = false;
         body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
         od::document document = parser_.iterate(body.data(), body.size(), body.capacity());
         PageInfo info;
@@ -154,6 +136,7 @@ private:
                             "a reply has no list \"" + std::string(list_key) +
                                 "\", so it is no page of records; trying again later");
         }
+        info.holds_asked_fields = info.rows == 0 || saw_own_field_;
         return info;
     }
 
@@ -209,10 +192,19 @@ private:
         for (auto field : record) {
             const std::string_view key = raw_key(field.key().value());
             const std::size_t column = column_of(key, expected);
-            if (column == shape_.columns.size() || filled_in_row_[column] == row_stamp_) {
+            if (column == shape_.columns.size()) {
+                continue;
+            }
+            if (filled_in_row_[column] == row_stamp_) {
+                // The first one counts.
+                batch.quarantined().push_back({0,
+                                               shape_.columns[column].api_name + " came twice",
+                                               std::string(read_value(field.value()).raw),
+                                               "repeated_key"});
                 continue;
             }
             filled_in_row_[column] = row_stamp_;
+            saw_own_field_ = saw_own_field_ || (column != 0 && column != shape_.version);
             expected = column + 1;
             take(column, read_value(field.value()), batch);
         }
@@ -280,6 +272,7 @@ private:
     std::optional<std::int64_t> row_id_;
     std::chrono::sys_seconds row_version_;
     std::size_t pending_from_ = 0;
+    bool saw_own_field_ = false; ///< Any but id and Modified_Time, which every slice has.
 };
 
 RecordDecoder::RecordDecoder() : implementation_(std::make_unique<Implementation>()) {}

@@ -19,6 +19,7 @@ struct PageInfo {
         false; ///< `info.more_records` was there: without it a page may be cut.
     bool more_records = false;
     std::string next_page_token;
+    bool holds_asked_fields = true; ///< False when no row has any of them but id and version.
 };
 
 /// The one place where pages of records are decoded: simdjson on demand, straight into a batch,

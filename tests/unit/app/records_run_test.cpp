@@ -482,3 +482,16 @@ TEST_CASE("credits are written down in lots and return when that fails") {
     CHECK(zoho.run_fails() == ErrorKind::sink_down);
     CHECK(zoho.gate.take_credits_spent() >= 25);
 }
+
+TEST_CASE("a page that contradicts the list is dropped whole, the pages before it are kept") {
+    Settled zoho;
+    zoho.script.reply(200, page({record(3, noon + 5s)}, More::yes), dated(noon + 60s));
+    zoho.script.reply(200, page({record(5, noon + 20s), record(4, noon + 10s)}), dated(noon + 61s));
+
+    CHECK(zoho.run_fails() == ErrorKind::bad_response);
+
+    CHECK(zoho.rows().contains(3));
+    CHECK_FALSE(zoho.rows().contains(4));
+    CHECK_FALSE(zoho.rows().contains(5));
+    CHECK(zoho.state().high_water_mark == noon - 10h);
+}

@@ -32,10 +32,12 @@ StreamSchema schema_of(std::size_t columns) {
     return schema;
 }
 
+/// Without `more` the record has a field of each slice.
 std::string record(int id, int second, const std::string& more) {
+    const std::string fields = more.empty() ? R"("F2":"x","F55":"x","F99":"x","F119":"x")" : more;
     const std::string at = (second < 10 ? "0" : "") + std::to_string(second);
     return R"({"id":")" + std::to_string(id) + R"(","Modified_Time":"2023-11-14T22:13:)" + at + "+00:00\"" +
-           (more.empty() ? "" : "," + more) + "}";
+           "," + fields + "}";
 }
 
 std::string page(const std::vector<std::string>& records, const std::string& next_token = "") {
@@ -203,6 +205,29 @@ TEST_CASE("behind a token only seconds that were over at the anchored page count
 
     CHECK(got.rows_fetched_singly == 1);
     CHECK(reading.listed.ids() == std::vector<std::int64_t>{1});
+}
+
+TEST_CASE("a page of another slice, or another record, is refused") {
+    for (const int wrong : {0, 1}) {
+        CAPTURE(wrong);
+        Reading reading(60);
+        const auto first = page({record(1, 5, R"("F2":"a")")});
+        const auto second = page({record(1, 5, R"("F59":"b")")});
+        reading.zoho.script.reply(200, wrong == 0 ? second : first, date_header(40));
+        reading.zoho.script.reply(200, first, date_header(40));
+
+        CHECK(reading.kind_of_refusal() == ErrorKind::bad_response);
+    }
+    Reading reading(4);
+    reading.zoho.script.reply(200, page({record(7, 5, R"("F2":"a")")}));
+    std::string said;
+    try {
+        (void)reading.reader.read_record(8, reading.authoritative, {});
+    } catch (const SyncError& error) {
+        said = to_string(error.kind());
+    }
+    CHECK(said == "bad_response");
+    CHECK(reading.authoritative.rows() == 0);
 }
 
 TEST_CASE("a slice whose list ended earlier is not asked with another's token") {
