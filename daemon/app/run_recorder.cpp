@@ -110,6 +110,7 @@ void RunRecorder::count_written(const WriteStats& stats) {
     for (std::uint64_t i = 0; i < stats.settled; ++i) {
         log::event(Level::info, "commit_settled", {kv("stream", key_.stream), kv("run", run_id_)});
     }
+    log::recovered(key_.stream);
     totals_.released += stats.released;
     if (stats.refused > 0) {
         quarantined_["refused"] += stats.refused;

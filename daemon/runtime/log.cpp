@@ -20,7 +20,8 @@ namespace {
 constexpr std::array<std::string_view, 6> level_names{
     "trace", "debug", "info", "warn", "error", "off"};
 
-// A lasting error is said once a minute, with a count.
+// The first lines show the back-off grow; what lasts longer is said once a minute, with a count.
+constexpr int lines_in_a_row = 10;
 constexpr std::chrono::minutes between_repeats{1};
 // Errors whose text changes each time must not fill the memory; beyond, the oldest are forgotten.
 constexpr std::size_t most_subjects = 200;
@@ -164,32 +165,56 @@ bool has_error(std::span<const Field> fields) {
         fields.begin(), fields.end(), [](const Field& field) { return field.key == "error"; });
 }
 
+struct SharedRepeats {
+    std::mutex mutex;
+    Repeats repeats;
+};
+
+SharedRepeats& shared_repeats() {
+    static SharedRepeats shared;
+    return shared;
+}
+
 std::optional<std::uint64_t> admit(std::string_view name, std::span<const Field> fields) {
-    static std::mutex mutex;
-    static Repeats repeats;
-    const std::scoped_lock lock{mutex};
-    return repeats.admit(subject_of(name, fields), std::chrono::steady_clock::now());
+    auto& shared = shared_repeats();
+    const std::scoped_lock lock{shared.mutex};
+    return shared.repeats.admit(subject_of(name, fields), std::chrono::steady_clock::now());
 }
 
 } // namespace
 
 std::optional<std::uint64_t> Repeats::admit(const std::string& subject, TimePoint now) {
     const auto found = said_.find(subject);
-    if (found != said_.end() && now < found->second.at + between_repeats) {
-        ++found->second.held_back;
-        return std::nullopt;
+    if (found != said_.end() && now < found->second.met + between_repeats) {
+        Said& said = found->second;
+        said.met = now;
+        if (said.lines >= lines_in_a_row && now < said.written + between_repeats) {
+            ++said.held_back;
+            return std::nullopt;
+        }
+        said.written = now;
+        ++said.lines;
+        return std::exchange(said.held_back, 0);
     }
-    if (found != said_.end()) {
-        found->second.at = now;
-        return std::exchange(found->second.held_back, 0);
-    }
-    if (said_.size() >= most_subjects) {
+    if (found == said_.end() && said_.size() >= most_subjects) {
         said_.erase(std::min_element(said_.begin(), said_.end(), [](const auto& a, const auto& b) {
-            return a.second.at < b.second.at;
+            return a.second.met < b.second.met;
         }));
     }
-    said_[subject] = {now, 0};
-    return 0;
+    const auto held_back = found == said_.end() ? 0 : found->second.held_back;
+    said_[subject] = {now, now, 1, 0};
+    return held_back;
+}
+
+void Repeats::forget(std::string_view part) {
+    std::erase_if(said_,
+                  [part](const auto& said) { return said.first.find(part) != std::string::npos; });
+}
+
+void recovered(std::string_view stream) {
+    auto& shared = shared_repeats();
+    const std::scoped_lock lock{shared.mutex};
+    shared.repeats.forget(std::string(1, '\0').append(stream).append(1, '\0'));
 }
 
 Level level_from(std::string_view name) {

@@ -45,9 +45,12 @@ Field kv(std::string_view key, Number value) {
 Field kv(std::string_view key, std::chrono::milliseconds value);
 
 /// Writes one line: time, level, fields, event. The name is constant, data are fields. Never a
-/// secret, and no record's content above trace. The same warning or error again within a minute is
-/// only counted; the next line of its kind says how often (`repeated`). Thread-safe.
+/// secret, and no record's content above trace. Of an error that lasts only the first ten lines are
+/// written, then one a minute that says how many were held back (`repeated`). Thread-safe.
 void event(Level level, std::string_view name, std::initializer_list<Field> fields);
+
+/// The stream works again: its next error is news, even if it is the same.
+void recovered(std::string_view stream);
 
 /// The line that event() writes, for tests. Text that is no UTF-8 is mended, so that a line of JSON
 /// is always JSON.
@@ -57,7 +60,8 @@ std::string format_line(Format format,
                         std::string_view name,
                         std::span<const Field> fields);
 
-/// Which lines are held back because the same was said just now. Not thread-safe.
+/// Which lines are held back because the same was said often enough. An error that was not met for
+/// a minute is news again. Not thread-safe.
 class Repeats {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
@@ -66,9 +70,14 @@ public:
     /// when it has to be held back, too.
     std::optional<std::uint64_t> admit(const std::string& subject, TimePoint now);
 
+    /// Forgets the subjects that hold `part`.
+    void forget(std::string_view part);
+
 private:
     struct Said {
-        TimePoint at;
+        TimePoint written;
+        TimePoint met;
+        int lines = 0;
         std::uint64_t held_back = 0;
     };
 

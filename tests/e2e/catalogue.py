@@ -18,7 +18,7 @@ def status(code, **more):
 
 def events(text, name=None):
     """The log lines of a run under `--log-format json`."""
-    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in text.split("\n") if line.startswith("{")]
     return [line for line in lines if name in (None, line["event"])]
 
 

@@ -124,6 +124,12 @@ def structure(value):
     return ("number", Decimal(value).normalize())
 
 
+def depth(value):
+    """How deep objects and lists nest. docs/correctness.md: beyond 64 a value is set aside."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+
 def parse_json(text):
     return json.loads(text, parse_float=Decimal)
 
@@ -133,13 +139,16 @@ def expected_value(kind, value):
     if value is None:
         return None
     if kind == "json":
-        return structure(value)
+        return structure(value) if depth(value) <= 64 else None
     if kind == "integer":
         parsed = number(value) if not isinstance(value, bool) else None
         fits = parsed is not None and parsed == parsed.to_integral_value() and int(parsed) in INT64
         return int(parsed) if fits else None
     if kind == "number":
-        return number(value) if not isinstance(value, bool) else None
+        parsed = number(value) if not isinstance(value, bool) else None
+        # PostgreSQL's documented limits: 131,072 digits before the point and 16,383 after it.
+        fits = parsed is not None and parsed.adjusted() < 131_072 and parsed.as_tuple().exponent >= -16_383
+        return parsed if fits else None
     if kind == "boolean":
         return value if isinstance(value, bool) else None
     if kind == "date":

@@ -88,6 +88,7 @@ class Faults(EndToEnd):
         # Few tokens are allowed in ten minutes: a short life must not burn them.
         result = home.run("sync")
         self.assertLessEqual(counts(simulator.requests())["token"], 5)
+        self.assertIn("event=token_life_implausible", result.err)
         self.assertIn(result.code, (0, 1, 69), result.text[-2000:])
         if result.code == 0:
             self.assert_equal_to_ledger(simulator, target)
@@ -97,9 +98,9 @@ class Faults(EndToEnd):
         simulator = self.simulator("--records", "leads=1500", "--tie", "leads=1100")
         home = self.install(simulator, target, streams={"leads": None})
         simulator.faults({"path": "page_token", "nth": 3,
-                          "action": status(400, body={"code": "PAGE_TOKEN_EXPIRED", "details": {}, "status": "error",
+                          "action": status(400, body={"code": "EXPIRED_VALUE", "details": {}, "status": "error",
                                                       "message": "page token expired"})})
-        self.sync(home)
+        self.assertIn("event=scan_restarted zoho_code=EXPIRED_VALUE", self.sync(home).err)
         simulator.clear_faults()
         self.assert_equal_to_ledger(simulator, target, ["leads"])
 

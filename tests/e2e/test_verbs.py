@@ -41,7 +41,7 @@ class Verbs(EndToEnd):
         for garbage in (b"", b"\0\xff{", b'{"access_token": 5}', b"[" * 5000):
             path.write_bytes(garbage)
             path.chmod(0o600)
-            self.sync(self.home, "--streams", "leads")
+            self.assertIn("event=token_file_ignored", self.sync(self.home, "--streams", "leads").err)
         self.assertLessEqual(self.tokens(), 5)
 
     def test_a_revoked_token_is_replaced_once(self):

@@ -70,33 +70,35 @@ Reply deny(const nlohmann::json& action) {
                        "permission denied");
 }
 
-/// `bytes` of a repeated pattern, compressed; a megabyte of them makes a gibibyte.
+/// `bytes` of a repeated pattern, compressed; a megabyte of them makes a gibibyte. A block is
+/// compressed once and repeated: behind a full flush it refers to nothing before it. The checksum
+/// at the end is wrong; nobody should get there.
 Reply gzip_bomb(const nlohmann::json& action) {
     const auto bytes = action.value("bytes", std::size_t{256} << 20U);
     Reply reply;
     reply.headers.emplace_back("Content-Encoding", "gzip");
     z_stream stream{};
     deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
-    std::string block(1U << 20U, ' ');
-    std::string out(1U << 16U, '\0');
-    const auto drain = [&](int flush) {
+    const auto compressed = [&stream](std::string text, int flush) {
+        std::string out;
+        std::string piece(1U << 16U, '\0');
+        stream.next_in = reinterpret_cast<Bytef*>(text.data());
+        stream.avail_in = static_cast<uInt>(text.size());
         do {
-            stream.next_out = reinterpret_cast<Bytef*>(out.data());
-            stream.avail_out = static_cast<uInt>(out.size());
+            stream.next_out = reinterpret_cast<Bytef*>(piece.data());
+            stream.avail_out = static_cast<uInt>(piece.size());
             deflate(&stream, flush);
-            reply.body.append(out, 0, out.size() - stream.avail_out);
+            out.append(piece, 0, piece.size() - stream.avail_out);
         } while (stream.avail_out == 0);
+        return out;
     };
-    std::string head = R"({"data":[{"id":")";
-    stream.next_in = reinterpret_cast<Bytef*>(head.data());
-    stream.avail_in = static_cast<uInt>(head.size());
-    drain(Z_NO_FLUSH);
-    for (std::size_t sent = 0; sent < bytes; sent += block.size()) {
-        stream.next_in = reinterpret_cast<Bytef*>(block.data());
-        stream.avail_in = static_cast<uInt>(block.size());
-        drain(Z_NO_FLUSH);
+    const std::size_t block = 1U << 20U;
+    reply.body = compressed(R"({"data":[{"id":")", Z_FULL_FLUSH);
+    const auto repeated = compressed(std::string(block, ' '), Z_FULL_FLUSH);
+    for (std::size_t sent = 0; sent < bytes; sent += block) {
+        reply.body += repeated;
     }
-    drain(Z_FINISH);
+    reply.body += compressed("", Z_FINISH);
     deflateEnd(&stream);
     return reply;
 }

@@ -485,7 +485,8 @@ TEST_CASE("credits are written down in lots and return when that fails") {
 
 TEST_CASE("a page that contradicts the list is dropped whole, the pages before it are kept") {
     Settled zoho;
-    zoho.script.reply(200, page({record(3, noon + 5s)}, More::yes), dated(noon + 60s));
+    zoho.script.reply(
+        200, page({record(6, noon + 4s), record(3, noon + 5s)}, More::yes), dated(noon + 60s));
     zoho.script.reply(200, page({record(5, noon + 20s), record(4, noon + 10s)}), dated(noon + 61s));
 
     CHECK(zoho.run_fails() == ErrorKind::bad_response);

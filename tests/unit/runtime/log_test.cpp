@@ -62,33 +62,54 @@ TEST_CASE("text that is no UTF-8 is mended, and the line stays JSON") {
           "Z\xC3\xBCrich \xEF\xBF\xBD\"");
 }
 
-TEST_CASE("the same again within a minute is counted, not said") {
+TEST_CASE("an error that lasts is said ten times, then once a minute with a count") {
     log::Repeats repeats;
     const log::Repeats::TimePoint start{};
 
-    CHECK(repeats.admit("waiting target", start) == 0);
+    for (int i = 0; i < 10; ++i) {
+        CHECK(repeats.admit("waiting target", start) == 0);
+    }
     for (int i = 0; i < 1000; ++i) {
         CHECK_FALSE(repeats.admit("waiting target", start + 59s));
     }
     CHECK(repeats.admit("waiting zoho", start + 59s) == 0);
     CHECK(repeats.admit("waiting target", start + 60s) == 1000);
     CHECK_FALSE(repeats.admit("waiting target", start + 61s));
-    CHECK(repeats.admit("waiting target", start + 3min) == 1);
+    CHECK(repeats.admit("waiting target", start + 120s) == 1);
+    CHECK_FALSE(repeats.admit("waiting target", start + 121s));
+    // After a minute of silence it is news again.
+    CHECK(repeats.admit("waiting target", start + 182s) == 1);
+    CHECK(repeats.admit("waiting target", start + 183s) == 0);
 }
 
-TEST_CASE("errors that are never the same do not fill the memory, and stay held back while young") {
+TEST_CASE("what a stream said before it recovered does not count") {
+    log::Repeats repeats;
+    const log::Repeats::TimePoint start{};
+    for (int i = 0; i < 10; ++i) {
+        (void)repeats.admit("run_failed:leads:500", start);
+        (void)repeats.admit("run_failed:deals:500", start);
+    }
+
+    repeats.forget(":leads:");
+
+    CHECK(repeats.admit("run_failed:leads:500", start) == 0);
+    CHECK_FALSE(repeats.admit("run_failed:deals:500", start));
+}
+
+TEST_CASE("errors that are never the same do not fill the memory") {
     log::Repeats repeats;
     log::Repeats::TimePoint now{};
-
-    CHECK(repeats.admit("first", now) == 0);
+    for (int i = 0; i < 11; ++i) {
+        (void)repeats.admit("first", now);
+    }
     for (int i = 0; i < 199; ++i) {
         now += 1ms;
         CHECK(repeats.admit(std::to_string(i), now) == 0);
     }
+
     CHECK_FALSE(repeats.admit("first", now));
-    CHECK(repeats.admit("one more", now) == 0);
-    CHECK(repeats.admit("first", now) == 0);
-    CHECK_FALSE(repeats.admit("198", now));
+    CHECK(repeats.admit("one more", now) == 0); // Instead of "0", which is the oldest now.
+    CHECK_FALSE(repeats.admit("first", now));
 }
 
 TEST_CASE("levels and formats are read by name") {

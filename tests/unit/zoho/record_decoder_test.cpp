@@ -143,7 +143,8 @@ TEST_CASE("a value is stored as Zoho sent it, cleaned") {
         REQUIRE(got.batch.rows() == 1);
         CHECK(got.value(0, c.at) == c.want);
         CHECK(got.batch.replaced_characters == c.replaced);
-        CHECK(got.batch.quarantined().empty());
+        // Of equal keys the first counts, and the others are set aside.
+        CHECK(got.batch.quarantined().size() == (c.what == std::string("the first of two equal keys") ? 1U : 0U));
         check_is_even(got.batch);
     }
 }
