@@ -9,6 +9,7 @@
 #include "daemon/zoho/deleted_reader.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace zohosyncd {
 namespace {
@@ -17,8 +18,6 @@ using namespace std::chrono_literals;
 using log::kv;
 using log::Level;
 
-// Zoho's recycle bin keeps a record 60 days (zoho-api-facts §8): later it can not come back.
-constexpr std::chrono::seconds recycle_time = std::chrono::days(60);
 // One page of the delete list: as long as we hold no more soft-deleted rows than that, looking
 // after them costs no request of its own.
 constexpr std::size_t held_without_cost = 200;
@@ -283,14 +282,25 @@ std::vector<Deletion> RecordsRun::held_deletions(DeletePolicy policy) {
     if (policy != DeletePolicy::soft || !checkpoint_.consistent_as_of) {
         return {};
     }
+    // As it was when the list was last read: what could be restored then may have been since.
+    const auto seen_until =
+        std::min(*checkpoint_.consistent_as_of,
+                 at_start_.deletes_mark.value_or(*checkpoint_.consistent_as_of));
     auto held = context_.sink.soft_deleted(
-        prepared_.schema, *checkpoint_.consistent_as_of - recycle_time, most_held);
+        prepared_.schema, seen_until - context_.config.daemon.overlap - deletions_kept, most_held);
     ZOHOSYNCD_FAILPOINT("revive.held");
+    std::set<std::int64_t> deleted_ids;
+    for (const auto& row : held) {
+        deleted_ids.insert(row.id);
+    }
+    // What lives again may be deleted and restored once more: then all begins anew.
+    std::erase_if(memory_.gone,
+                  [&](const auto& entry) { return !deleted_ids.contains(entry.first); });
     const auto now = context_.clock.now();
     std::erase_if(held, [&](const Deletion& row) {
-        const auto gone = memory_.gone_since.find(row.id);
-        return gone != memory_.gone_since.end() &&
-               now - gone->second > context_.config.daemon.overlap;
+        const auto gone = memory_.gone.find(row.id);
+        return gone != memory_.gone.end() &&
+               gone->second.last - gone->second.first > context_.config.daemon.overlap;
     });
     const bool is_due =
         !memory_.deletes_checked_at || now - *memory_.deletes_checked_at >= held_check_interval;
@@ -306,7 +316,9 @@ std::vector<Deletion> RecordsRun::held_deletions(DeletePolicy policy) {
 /// made can hold no row that was deleted before the scan.
 std::chrono::sys_seconds RecordsRun::deletions_since() const {
     const auto overlap = context_.config.daemon.overlap;
-    const auto from = checkpoint_.deletes_mark ? *checkpoint_.deletes_mark
+    const auto from = checkpoint_.deletes_mark
+                          ? std::max(*checkpoint_.deletes_mark,
+                                     memory_.deletes_read_until.value_or(*checkpoint_.deletes_mark))
                       : prepared_.created_table && checkpoint_.consistent_as_of
                           ? *checkpoint_.consistent_as_of
                           : checkpoint_.anchor.value();
@@ -330,7 +342,7 @@ void RecordsRun::read_deletions(DeletePolicy policy) {
         records = read_deleted(context_.client, stream_.endpoint.module, deletions_since(), stop_);
     }
     if (records.date) {
-        checkpoint_.deletes_mark = records.date;
+        move_deletes_mark(*records.date);
     }
     std::vector<Deletion> deletions;
     deletions.reserve(records.deleted_at.size());
@@ -344,6 +356,29 @@ void RecordsRun::read_deletions(DeletePolicy policy) {
     ZOHOSYNCD_FAILPOINT("deletions.written");
 }
 
+/// After a gap longer than Zoho lists deletions the mark stays, in front of the gap: what was
+/// deleted in it may be in no list any more. Until a verification moves the mark this is shown.
+void RecordsRun::move_deletes_mark(std::chrono::sys_seconds read_at) {
+    const auto overlap = context_.config.daemon.overlap;
+    const auto mark = deletions_known_until(prepared_.state);
+    if (!mark || read_at - (*mark - overlap) <= deletions_kept) {
+        checkpoint_.deletes_mark = read_at;
+        memory_.deletes_read_until.reset();
+        return;
+    }
+    if (!memory_.deletes_read_until) {
+        log::event(Level::warn,
+                   "delete_gap",
+                   {kv("stream", stream_.endpoint.stream),
+                    kv("from", format_utc(*mark)),
+                    kv("until", format_utc(read_at)),
+                    kv("hint",
+                       "Zoho may not list all deletions of that time any more: verification "
+                       "needed, run `zohosyncd verify --repair`")});
+    }
+    memory_.deletes_read_until = read_at;
+}
+
 /// A row that is deleted here but no longer in Zoho's list was restored, maybe without a new
 /// Modified_Time, or is gone for good; only the record itself can tell.
 void RecordsRun::revive_vanished(const std::vector<Deletion>& held,
@@ -354,8 +389,11 @@ void RecordsRun::revive_vanished(const std::vector<Deletion>& held,
             continue;
         }
         ZOHOSYNCD_FAILPOINT("revive.record");
-        if (!reader_->read_record(row.id, buffer_->authoritative(), stop_)) {
-            memory_.gone_since.try_emplace(row.id, context_.clock.now());
+        if (reader_->read_record(row.id, buffer_->authoritative(), stop_)) {
+            memory_.gone.erase(row.id);
+        } else {
+            const auto now = context_.clock.now();
+            memory_.gone.try_emplace(row.id, StreamMemory::Gone{now, now}).first->second.last = now;
         }
         if (buffer_->is_due()) {
             commit_revived();

@@ -42,6 +42,7 @@ private:
     void retry_set_aside();
     [[nodiscard]] std::chrono::sys_seconds deletions_since() const;
     void read_deletions(DeletePolicy policy);
+    void move_deletes_mark(std::chrono::sys_seconds read_at);
     [[nodiscard]] std::vector<Deletion> held_deletions(DeletePolicy policy);
     void revive_vanished(const std::vector<Deletion>& held,
                          std::chrono::sys_seconds since,

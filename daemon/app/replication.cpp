@@ -1,83 +1,15 @@
 #include "daemon/app/replication.hpp"
 
+#include "daemon/app/persist.hpp"
 #include "daemon/app/run_recorder.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/log.hpp"
 
-#include <algorithm>
-#include <random>
-
 namespace zohosyncd {
 namespace {
 
-using namespace std::chrono_literals;
 using log::kv;
 using log::Level;
-
-constexpr Backoff::Policy start_backoff{500ms, 15s};
-// A target costs nothing to look for, and shall not wait when it is back.
-constexpr std::chrono::milliseconds longest_look{1s};
-
-bool may_pass_by_itself(ErrorKind kind) {
-    switch (kind) {
-    case ErrorKind::unreachable:
-    case ErrorKind::token_failed:
-    case ErrorKind::network:
-    case ErrorKind::server_error:
-    case ErrorKind::bad_response:
-    case ErrorKind::rate_limited:
-    case ErrorKind::sink_down:
-    case ErrorKind::sink_conflict:
-    case ErrorKind::sink_full:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/// Repeats `step` with back-off while its failure may pass by itself and patience lasts; no
-/// patience given means for ever, and then even what an operator has to mend.
-template <typename Step>
-void persist(Clock& clock,
-             std::optional<std::chrono::seconds> patience,
-             const char* waiting_for,
-             const std::stop_token& stop,
-             Step step) {
-    Backoff backoff(start_backoff);
-    std::minstd_rand jitter(std::random_device{}());
-    std::uniform_real_distribution<double> share(0.0, 1.0);
-    const auto begun = clock.now();
-    while (true) {
-        try {
-            step();
-            return;
-        } catch (const SyncError& error) {
-            const bool is_hopeless =
-                error.kind() == ErrorKind::stopped || error.kind() == ErrorKind::wrong_org ||
-                error.kind() == ErrorKind::bad_config || error.kind() == ErrorKind::unsafe_file ||
-                error.kind() == ErrorKind::internal;
-            const bool is_patient =
-                patience ? may_pass_by_itself(error.kind()) && clock.now() - begun < *patience
-                         : true;
-            if (is_hopeless || !is_patient) {
-                throw;
-            }
-            auto wait = std::max(backoff.next(share(jitter)), error.retry_after());
-            if (error.kind() == ErrorKind::sink_down) {
-                wait = std::min(wait, longest_look);
-            }
-            log::event(Level::warn,
-                       "waiting",
-                       {kv("for", waiting_for),
-                        kv("kind", to_string(error.kind())),
-                        kv("wait", wait),
-                        kv("error", error.what())});
-            if (!clock.sleep_for(wait, stop)) {
-                throw SyncError(ErrorKind::stopped, "stopped while waiting");
-            }
-        }
-    }
-}
 
 std::vector<std::string> names_of(const std::vector<StreamConfig>& streams) {
     std::vector<std::string> names;
@@ -116,13 +48,15 @@ void Replication::take_lease(std::optional<std::chrono::seconds> patience,
 void Replication::meet_zoho(std::optional<std::chrono::seconds> patience,
                             const std::stop_token& stop) {
     const auto client = session_.make_client();
-    // Until the edition is known: asking who we are is paid from the smallest budget there is.
-    organisation_.credits_allowed = allowed_credits(config_.daemon.credits, ZohoOrganisation{});
-    persist(clock_, patience, "target", stop, [&] { load_credits(); });
+    // Counted anew with each attempt: where the credits are spent, only time brings them back.
     persist(clock_, patience, "zoho", stop, [&] {
-        meet_organisation(*client, config_.source, config_.daemon, clock_, organisation_, stop);
+        const auto sink = make_sink(config_.target, config_.daemon.state_schema);
+        sink->write_under_lease(lease_.connection(), lease_.epoch());
+        meet_organisation_within_credits(
+            *client, *sink, session_.gate(), config_, clock_, organisation_, stop);
     });
     persist(clock_, patience, "zoho", stop, [&] {
+        load_credits();
         require_modules(*client, config_, stop);
         expand_every_module(*client, fields_, config_, stop);
     });

@@ -34,15 +34,23 @@ struct Organisation {
 
 /// What is remembered of a stream between its runs in one process.
 struct StreamMemory {
-    /// Soft-deleted records that vanished from the delete list and were gone when asked for, and
-    /// when that was first seen. Asked again until the overlap has passed: a restore may show late.
-    std::map<std::int64_t, Clock::TimePoint> gone_since;
+    /// When a record was gone that its id was asked for.
+    struct Gone {
+        Clock::TimePoint first;
+        Clock::TimePoint last;
+    };
+
+    /// Soft-deleted records that vanished from the delete list and were gone when asked for. Asked
+    /// again until one that was asked for after the overlap is still gone: a restore may show late.
+    std::map<std::int64_t, Gone> gone;
     bool has_progressed = false; ///< A scan has come further since the last failure.
     std::optional<Clock::TimePoint> deletes_checked_at;
     std::optional<VerifyMemory> verification; ///< The one under way.
     /// From when on the next scheduled verification counts; unset before it was looked up.
     std::optional<std::chrono::sys_seconds> verified_at;
     bool said_empty = false; ///< The last list was answered as that of an empty module.
+    /// Zoho's time up to which deletions were read while the mark has to stay behind a gap.
+    std::optional<std::chrono::sys_seconds> deletes_read_until;
 };
 
 /// What one run of a stream works with. Everything but the organisation belongs to the fetcher.

@@ -201,15 +201,17 @@ void RunRecorder::flush_credits() {
     }
 }
 
-void settle_credits(Sink& sink,
-                    RequestGate& gate,
-                    const std::string& connection,
-                    std::uint64_t allowed) {
+std::int64_t settle_credits(Sink& sink,
+                            RequestGate& gate,
+                            const std::string& connection,
+                            std::uint64_t allowed) {
     const auto spent = gate.take_credits_spent();
     try {
         ZOHOSYNCD_FAILPOINT("credits.settle");
         const auto used = sink.spend_credits(connection, spent);
-        gate.set_credits_left(static_cast<std::int64_t>(allowed) - static_cast<std::int64_t>(used));
+        const auto left = static_cast<std::int64_t>(allowed) - static_cast<std::int64_t>(used);
+        gate.set_credits_left(left);
+        return left;
     } catch (const SyncError&) {
         gate.return_credits_spent(spent);
         throw;

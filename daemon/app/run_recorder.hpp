@@ -9,12 +9,10 @@
 
 namespace zohosyncd {
 
-/// Writes the credits spent down and learns how many are left of the last 24 hours. Throws what the
-/// sink throws; then nothing is forgotten.
-void settle_credits(Sink& sink,
-                    RequestGate& gate,
-                    const std::string& connection,
-                    std::uint64_t allowed);
+/// Writes the credits spent down and learns how many are left of the last 24 hours; returns them.
+/// Throws what the sink throws; then nothing is forgotten.
+std::int64_t
+settle_credits(Sink& sink, RequestGate& gate, const std::string& connection, std::uint64_t allowed);
 
 /// The state's marks as they are, with nothing finished.
 Checkpoint

@@ -1,5 +1,6 @@
 #include "daemon/app/session.hpp"
 
+#include "daemon/app/run_recorder.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/net/curl_transport.hpp"
 #include "daemon/runtime/failpoint.hpp"
@@ -145,6 +146,21 @@ void meet_organisation(ApiClient& client,
     organisation.first_contact =
         answer.date.value_or(std::chrono::floor<std::chrono::seconds>(clock.wall_now()));
     organisation.credits_allowed = allowed_credits(daemon.credits, answer);
+}
+
+void meet_organisation_within_credits(ApiClient& client,
+                                      Sink& sink,
+                                      RequestGate& gate,
+                                      const Config& config,
+                                      Clock& clock,
+                                      Organisation& organisation,
+                                      const std::stop_token& stop) {
+    organisation.credits_allowed = allowed_credits(config.daemon.credits, ZohoOrganisation{});
+    const auto left = settle_credits(sink, gate, config.source.name, organisation.credits_allowed);
+    if (left < 1 && !config.daemon.credits.daily) {
+        gate.set_credits_left(1);
+    }
+    meet_organisation(client, config.source, config.daemon, clock, organisation, stop);
 }
 
 std::uint64_t allowed_credits(const CreditsConfig& config, const ZohoOrganisation& organisation) {

@@ -48,6 +48,17 @@ void meet_organisation(ApiClient& client,
                        Organisation& organisation,
                        const std::stop_token& stop);
 
+/// The same, paid from what the target says is left of the smallest budget there is. Only the
+/// answer tells the edition, so where the setting does not, one request may go even if that is
+/// spent.
+void meet_organisation_within_credits(ApiClient& client,
+                                      Sink& sink,
+                                      RequestGate& gate,
+                                      const Config& config,
+                                      Clock& clock,
+                                      Organisation& organisation,
+                                      const std::stop_token& stop);
+
 /// API credits that may be spent in any 24 hours, with the reserve taken off.
 std::uint64_t allowed_credits(const CreditsConfig& config, const ZohoOrganisation& organisation);
 

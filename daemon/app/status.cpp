@@ -26,6 +26,14 @@ std::optional<std::int64_t> freshness(const StreamState& state, std::chrono::sys
                                   : std::nullopt;
 }
 
+std::string trouble_of(const StreamState& state) {
+    if (state.last_error.empty() && needs_verification(state)) {
+        return "verification needed: deletions since " + format_utc(*state.deletes_mark) +
+               " may be unknown; run `zohosyncd verify --repair`";
+    }
+    return state.last_error;
+}
+
 std::optional<std::uint64_t> rows_of(const StreamState& state, const RowCounts& counts) {
     const auto found = counts.find(state.key.target.text());
     return found == counts.end() ? std::nullopt : std::optional(found->second);
@@ -62,6 +70,7 @@ void print_json(const std::vector<StreamState>& states,
                   ? nlohmann::json(state.verification->missing + state.verification->extra +
                                    state.verification->differing)
                   : nlohmann::json()},
+             {"verification_needed", needs_verification(state)},
              {"scan_in_progress", !state.scan.empty()},
              {"last_error",
               state.last_error.empty() ? nlohmann::json() : nlohmann::json(state.last_error)}});
@@ -90,7 +99,7 @@ void print_table(const std::vector<StreamState>& states,
                                  state.high_water_mark ? format_utc(*state.high_water_mark)
                                                        : "none",
                                  rows_of(state, counts).value_or(state.rows_upserted),
-                                 state.last_error);
+                                 trouble_of(state));
     }
 }
 

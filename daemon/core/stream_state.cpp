@@ -1,5 +1,6 @@
 #include "daemon/core/stream_state.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -32,6 +33,17 @@ std::optional<StreamStatus> stream_status_from(std::string_view name) {
         }
     }
     return std::nullopt;
+}
+
+std::optional<std::chrono::sys_seconds> deletions_known_until(const StreamState& state) {
+    const bool is_verified =
+        state.deletes_mark && state.verification && state.verification->extra == 0;
+    return is_verified ? std::max(*state.deletes_mark, state.verification->at) : state.deletes_mark;
+}
+
+bool needs_verification(const StreamState& state) {
+    const auto known = deletions_known_until(state);
+    return known && state.consistent_as_of && *state.consistent_as_of - *known > deletions_kept;
 }
 
 } // namespace zohosyncd

@@ -80,6 +80,19 @@ struct StreamState {
     std::optional<Verification> verification;
 };
 
+/// Zoho keeps a deleted record in its bin for 60 days, and so long at least lists its deletion
+/// (zoho-api-facts §8). Later it can not come back.
+constexpr std::chrono::seconds deletions_kept = std::chrono::days(60);
+
+/// Up to which time the target knows what was deleted: the mark, or a later verification that left
+/// no row without a record.
+[[nodiscard]] std::optional<std::chrono::sys_seconds>
+deletions_known_until(const StreamState& state);
+
+/// Whether deletions may be unknown because nobody asked for them while Zoho listed them: the mark
+/// stays where it was, and only a verification can tell which rows are gone.
+[[nodiscard]] bool needs_verification(const StreamState& state);
+
 /// A stream that its target is ready for.
 struct PreparedStream {
     StreamSchema schema; ///< With the columns' names and the table's own types.

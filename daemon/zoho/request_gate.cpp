@@ -145,7 +145,7 @@ void RequestGate::return_credits_spent(std::uint64_t credits) {
 
 RequestGate::Snapshot RequestGate::snapshot() const {
     const std::lock_guard lock(mutex_);
-    return {sent_, in_flight_, waiting_, paused_until_ > clock_.now()};
+    return {sent_, in_flight_, waiting_, paused_until_ > clock_.now(), is_probing_};
 }
 
 } // namespace zohosyncd

@@ -65,6 +65,7 @@ public:
         std::size_t in_flight = 0;
         std::size_t waiting = 0; ///< For the rate, for a place in flight, or for a pause to end.
         bool is_paused = false;
+        bool is_probing = false; ///< After a pause, until a request has come back well.
     };
 
     [[nodiscard]] Snapshot snapshot() const;

@@ -27,6 +27,8 @@ using namespace std::chrono_literals;
 // §9).
 constexpr std::size_t max_token_requests = 5;
 constexpr std::chrono::minutes token_window{10};
+// Zoho counts when they arrive, and our file keeps whole seconds.
+constexpr std::chrono::seconds counted_window = token_window + 2s;
 // Renewed this long before the end, or after nine tenths of a short life.
 constexpr std::chrono::seconds renew_before = 5min;
 // What a life outside these bounds is taken for: some servers have mixed up seconds and
@@ -210,9 +212,9 @@ void TokenProvider::forget(const std::string& refused) {
 void TokenProvider::require_token_quota() {
     const auto now = clock_.wall_now();
     std::erase_if(requested_at_,
-                  [&](WallTime time) { return time + token_window <= now || time > now; });
+                  [&](WallTime time) { return time + counted_window <= now || time > now; });
     if (requested_at_.size() >= max_token_requests) {
-        const auto wait = requested_at_.front() + token_window - now;
+        const auto wait = requested_at_.front() + counted_window - now;
         throw SyncError(
             ErrorKind::token_throttled,
             "five access tokens were asked for within ten minutes; waiting, because Zoho blocks "

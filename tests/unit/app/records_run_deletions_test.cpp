@@ -49,7 +49,8 @@ TEST_CASE("the earliest row that is held deleted widens the delete list") {
     REQUIRE(asked.size() == 2);
     // A second earlier: nothing is known of how the delete list compares.
     CHECK(asked[1] == since("Leads/deleted", noon - 72h - 1s));
-    CHECK(zoho.target.calls("soft_deleted").back().time == noon + 60s - std::chrono::days(60));
+    CHECK(zoho.target.calls("soft_deleted").back().time ==
+          noon + 1s - overlap - std::chrono::days(60));
     CHECK(zoho.rows().at(7).deleted_at == noon - 72h);
 }
 
@@ -87,12 +88,58 @@ TEST_CASE("a held row that is gone is asked for until the overlap has passed") {
 
     CHECK(run(noon + 60s) == "Leads/8");
     CHECK(run(noon + 120s) == "Leads/8");
-    CHECK(zoho.memory.gone_since.size() == 1);
-    zoho.clock.advance(overlap);
+    CHECK(zoho.memory.gone.size() == 1);
+    zoho.clock.advance(2 * overlap);
 
-    zoho.run_idle(noon + 180s);
-    CHECK(zoho.asked() == Lines{since("Leads", noon + 120s - overlap),
-                                since("Leads/deleted", noon + 120s - overlap)});
+    // However long nobody asked: only an answer from after the overlap counts.
+    const auto later = noon + 120s + 2 * overlap;
+    CHECK(run(later) == "Leads/8");
+    zoho.run_idle(later + 60s);
+    CHECK(zoho.asked() ==
+          Lines{since("Leads", later - overlap), since("Leads/deleted", later - overlap)});
+}
+
+TEST_CASE("a row that was restored while nobody looked, at the end of its time in the bin, lives") {
+    Settled zoho;
+    const auto week_later = noon + std::chrono::days(7);
+    zoho.target.put_row(
+        "zoho_crm.leads", 8, {noon - std::chrono::days(80), {}, noon - std::chrono::days(59)});
+    zoho.clock.advance(std::chrono::days(7));
+    zoho.script.reply(304, "", dated(week_later));
+    zoho.script.reply(204, "", dated(week_later));
+    zoho.script.reply(200, page({record(8, noon - std::chrono::days(80))}));
+
+    zoho.run();
+
+    CHECK(!zoho.rows().at(8).deleted_at);
+}
+
+TEST_CASE("a gap longer than Zoho lists deletions leaves the mark where it was") {
+    Settled zoho;
+    const auto mark = noon + 1s;
+    const auto back = noon + std::chrono::days(61);
+    zoho.clock.advance(std::chrono::days(61));
+
+    zoho.run_idle(back);
+
+    CHECK(zoho.asked() ==
+          Lines{since("Leads", noon - overlap), since("Leads/deleted", mark - overlap)});
+    CHECK(zoho.state().deletes_mark == mark);
+    CHECK(zoho.state().consistent_as_of == back);
+    CHECK(needs_verification(zoho.state()));
+
+    // What is in the list has been read; it is not paid for in each run.
+    zoho.run_idle(back + 60s);
+    CHECK(zoho.asked().back() == since("Leads/deleted", back - overlap));
+    CHECK(needs_verification(zoho.state()));
+
+    auto verified = zoho.state();
+    verified.verification = Verification{back + 90s, 0, 0, 0};
+    zoho.target.put_state(verified);
+    zoho.run_idle(back + 120s);
+    CHECK(zoho.asked().back() == since("Leads/deleted", back + 60s - overlap));
+    CHECK(zoho.state().deletes_mark == back + 120s);
+    CHECK(!needs_verification(zoho.state()));
 }
 
 TEST_CASE("a delete list that Zoho cuts short proves no absence") {
@@ -108,7 +155,7 @@ TEST_CASE("a delete list that Zoho cuts short proves no absence") {
     CHECK(zoho.asked() == Lines{since("Leads", noon - overlap),
                                 since("Leads/deleted", noon - 48h - 1s),
                                 since("Leads/deleted", noon + 1s - overlap)});
-    CHECK(zoho.memory.gone_since.empty());
+    CHECK(zoho.memory.gone.empty());
     CHECK(zoho.rows().at(2).deleted_at == noon + 30s);
     CHECK(zoho.state().deletes_mark == noon + 61s);
 }
