@@ -5,20 +5,20 @@ hang (longer than every deadline, which are one second here). After it a plain `
 the ledger.
 """
 
+import os
 import queue
 import re
 import shutil
 import tempfile
 import threading
 import traceback
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import oracle
-from chaos import FULL, Chaos
+from chaos import FULL, Chaos, sized
 from harness import Installation
-from servers import PostgresTarget, Simulator, SqliteTarget
+from servers import PostgresTarget, Simulator, SqliteTarget, wait_until
 
 TABLE = Path(__file__).resolve().parents[2] / "daemon/runtime/failpoint.hpp"
 STREAMS = ["contacts", "vendors", "users"]
@@ -28,8 +28,10 @@ FLAGS = ("--scale", "0.01", "--records", "contacts=6,vendors=5", "--fields", "co
 TARGETS = ("postgres", "sqlite")
 KINDS = ("kill", "throw", "hang:1500")
 DEADLINE_MS = 1000
+# So many others follow each fault in the full size.
+SECOND_FAULTS = int(os.environ.get("ZOHOSYNCD_CHAOS_SECOND_FAULTS", "4"))
 # More than the processors: most of a case is waiting.
-WORKERS = ("postgres", "postgres", "postgres", "sqlite")
+WORKERS = ("postgres", "postgres", "postgres", "postgres", "sqlite", "sqlite")
 
 # Many passages of these have little to do with a commit: the one meant comes after another point in its thread.
 AIMED = {"request.permitted": "list.request", "request.sent": "list.request", "request.answered": "list.request",
@@ -43,6 +45,8 @@ AIMED = {"request.permitted": "list.request", "request.sent": "list.request", "r
 PROVOKED = {"engine.failed": "list.decoded=throw", "engine.failure_recorded": "list.decoded=throw",
             "postgres.failure": "list.decoded=throw", "sqlite.failure": "list.decoded=throw",
             "postgres.settle": "postgres.after_commit=throw@postgres.checkpoint.stored"}
+# These are passed when the daemon leaves.
+LEAVING = {"lease.release", "lease.released", "postgres.lease.release", "sqlite.lease.release"}
 # These need a run of some length.
 SLOW = {"lease.beat", "postgres.lease.beat", "sqlite.lease.beat"}
 
@@ -62,6 +66,9 @@ class Fault:
     def order(self):
         return "%s=%s%s" % (self.point, self.kind, "@" + self.aim if self.aim else "")
 
+    def orders(self):
+        return ([PROVOKED[self.point]] if self.point in PROVOKED else []) + [self.order()]
+
     def text(self):
         return "%s, %s, %s" % (self.order(), "first load" if self.is_first_load else "changes", self.target)
 
@@ -79,6 +86,7 @@ class Lab:
         self.target = PostgresTarget() if kind == "postgres" else SqliteTarget()
         self.home = Installation(self.simulator, self.target, streams={s: None for s in STREAMS})
         self.home.daemon["overlap"] = "1s"
+        self.home.defaults["schedule"] = "@every 1s"
         self.home.write()
         self.log = directory / ("points-%s-%d" % (kind, seed))
         self.gone = None  # The vendor that is deleted just now.
@@ -119,22 +127,30 @@ class Lab:
         simulator.post("edit", module="Contacts", count=1, raw_fields={"Date_of_Birth": '"soon"'})
         if self.gone is not None:
             simulator.post("restore", module="Vendors", ids=[str(self.gone)], move_modified_time=False)
-        live = [row[0] for row in self.target.rows(
-            "select id from %s where _deleted_at is null order by id" % self.target.table("vendors"))]
-        self.gone = live[self.round % len(live)]
+        # One that was not changed of late: the next restore must not show in the list.
+        self.gone = self.target.rows("select id from %s where _deleted_at is null order by modified_time, id limit 1"
+                                     % self.target.table("vendors"))[0][0]
         simulator.post("delete", module="Vendors", ids=[str(self.gone)])
         simulator.post("edit", module="users", index=self.round % 3)
 
     # Runs
 
-    def start(self, orders, verb="sync", *arguments):
+    def start(self, orders, verb="sync", has_deadlines=True):
         self.log.unlink(missing_ok=True)
-        self.home.environment = {"ZOHOSYNCD_FAILPOINTS": ";".join(orders), "ZOHOSYNCD_FAILPOINT_LOG": str(self.log),
-                                 "ZOHOSYNCD_DEADLINE_MS": str(DEADLINE_MS)}
-        return self.home.start(verb, *arguments)
+        self.home.environment = {"ZOHOSYNCD_FAILPOINTS": ";".join(orders), "ZOHOSYNCD_FAILPOINT_LOG": str(self.log)}
+        if has_deadlines:
+            self.home.environment["ZOHOSYNCD_DEADLINE_MS"] = str(DEADLINE_MS)
+        return self.home.start(verb)
 
     def sync(self, *orders):
-        result = self.start(orders).finish()
+        return self.checked(self.start(orders).finish())
+
+    def undisturbed_sync(self):
+        """Has to succeed on a busy machine, too."""
+        return self.checked(self.start([], has_deadlines=False).finish())
+
+    @staticmethod
+    def checked(result):
         for mark in ("AddressSanitizer", "ThreadSanitizer", "runtime error:", "LeakSanitizer", "ZOHOSYNCD_FAILPOINTS:"):
             if mark in result.err:
                 raise Failure(result.err[-6000:])
@@ -156,8 +172,7 @@ class Lab:
         self.prepare(first)
         fired = 0
         for number, fault in enumerate(faults):
-            provoked = [PROVOKED[fault.point]] if fault.point in PROVOKED else []
-            result = self.sync(*provoked, fault.order())
+            result = self.sync(*fault.orders())
             has_fired = self.has_fired(fault)
             fired += has_fired
             if number == 0 and not has_fired:
@@ -166,18 +181,40 @@ class Lab:
             if result.code not in wanted:
                 raise Failure("%s ended with %d: %s" % (fault.order(), result.code, result.err[-4000:]))
             self.compare(partial=True)
-        result = self.sync()
+        self.recover()
+        return fired
+
+    def leave(self, fault):
+        """SIGTERM while a thread hangs for ever. Returns how long the leave took."""
+        self.prepare(fault)
+        daemon = self.start(fault.orders(), "run")
+        try:
+            sign = "recorder.finished" if fault.point in LEAVING else fault.point + " hang"
+            wait_until(lambda: sign in self.passed(), 60, "the daemon passes " + sign)
+            result, took = daemon.terminate(30)
+        finally:
+            daemon.kill()
+        self.checked(result)
+        if result.code != 0 or took >= 5 or not self.has_fired(fault):
+            raise Failure("left with %d after %.1f s: %s" % (result.code, took, result.err[-3000:]))
+        self.recover()
+        return took
+
+    def recover(self):
+        result = self.undisturbed_sync()
         if result.code != 0:
             raise Failure("the recovery ended with %d: %s" % (result.code, result.err[-4000:]))
         self.compare()
         self.check_state()
-        return fired
 
     def prepare(self, fault):
         self.simulator.post("mode", latency_ms=120 if fault.point in SLOW else 0)
         if fault.is_first_load:
             self.forget_everything()
         else:
+            if self.gone is None:  # A restore needs an earlier deletion.
+                self.change()
+                self.undisturbed_sync()
             self.change()
         if fault.point.startswith("token."):
             self.forget_token()
@@ -203,6 +240,8 @@ class Lab:
 
 
 class Failpoints(Chaos):
+    points = {}  # What reached() found; the same for all tests.
+
     def setUp(self):
         super().setUp()
         self.directory = Path(tempfile.mkdtemp(prefix="zohosyncd-chaos-"))
@@ -211,7 +250,7 @@ class Failpoints(Chaos):
     def lab(self, kind):
         lab = Lab(kind, self.chance.randrange(10**6), self.directory)
         self.addCleanup(lab.close)
-        result = lab.sync()
+        result = lab.undisturbed_sync()
         self.assertEqual(result.code, 0, result.err[-4000:])
         return lab
 
@@ -219,18 +258,21 @@ class Failpoints(Chaos):
         return [self.lab(kind) for kind in WORKERS]
 
     def reached(self, labs):
-        """Points passed by (target, is_first_load); those that need another fault are taken for passed."""
-        points = {}
+        """Points passed by (target, is_first_load). Those that need another fault or more time are taken for passed; their
+        own cases prove it."""
+        points = Failpoints.points
         for kind in TARGETS:
+            if (kind, True) in points:
+                continue
             lab = next(lab for lab in labs if lab.kind == kind)
-            lab.simulator.post("mode", latency_ms=120)
             lab.change()
-            lab.sync()
+            lab.undisturbed_sync()
             lab.change()  # Now there is a deletion that can be taken back.
-            lab.sync()
-            points[kind, False] = set(lab.passed()) | {p for p in PROVOKED if p.split(".")[0] in ("engine", kind)}
+            lab.undisturbed_sync()
+            points[kind, False] = set(lab.passed()) | {
+                p for p in {*PROVOKED, *SLOW} if p.split(".")[0] in ("engine", "lease", kind)}
             lab.forget_everything()
-            lab.sync()
+            lab.undisturbed_sync()
             points[kind, True] = set(lab.passed())
         return points
 
@@ -238,6 +280,7 @@ class Failpoints(Chaos):
         """Each point with each kind. What both targets share is proved with PostgreSQL, in the full size with both; and
         while following changes, in the full size during a first load, too."""
         reached = self.reached(labs)
+        self.assertEqual(len(set(all_points())), len(all_points()))
         faults = []
         for point in all_points():
             ways = [(target, is_first) for is_first in (False, True) for target in TARGETS if point in reached[target, is_first]]
@@ -249,9 +292,9 @@ class Failpoints(Chaos):
                         faults.append(Fault(point, kind, is_first, target))
         return faults
 
-    def prove_all(self, labs, cases):
-        """Returns how many faults fired. Any failure fails the test, with the case's name."""
-        waiting, failures, fired = {kind: queue.SimpleQueue() for kind in TARGETS}, [], Counter()
+    def each(self, labs, cases, what):
+        """Calls `what(lab, *case)` for each case and returns what it returned. Any Failure fails the test, with its case."""
+        waiting, failures, results = {kind: queue.SimpleQueue() for kind in TARGETS}, [], []
         for case in cases:
             waiting[case[0].target].put(case)
 
@@ -262,12 +305,13 @@ class Failpoints(Chaos):
                 except queue.Empty:
                     return
                 try:
-                    fired[lab.prove(*case)] += 1
+                    results.append(what(lab, *case))
                 except Exception as failure:  # Whatever it is, the other cases go on.
                     text = str(failure) if isinstance(failure, Failure) else traceback.format_exc()
                     failures.append("%s\n%s" % (" then ".join(f.text() for f in case), text))
+                    print("\nfailed: " + failures[-1][:1000], flush=True)
                     lab.forget_everything()
-                    lab.sync()
+                    lab.undisturbed_sync()
 
         threads = [threading.Thread(target=work, args=(lab,)) for lab in labs]
         for thread in threads:
@@ -275,13 +319,34 @@ class Failpoints(Chaos):
         for thread in threads:
             thread.join()
         self.assertTrue(not failures, "\n\n".join(failures))
-        self.assertEqual(sum(fired.values()), len(cases))
-        return sum(number * count for number, count in fired.items())
+        self.assertEqual(len(results), len(cases))
+        return results
 
     def test_every_fault_is_recovered_from(self):
         labs = self.labs()
         faults = self.faults(labs)
         self.chance.shuffle(faults)
         self.assertGreaterEqual(len(faults), 3 * 40)
-        fired = self.prove_all(labs, [(fault,) for fault in faults])
-        self.total(failpoints=len(all_points()), cases=len(faults), fired=fired, verdict="equal")
+        fired = self.each(labs, [(fault,) for fault in faults], Lab.prove)
+        self.total(failpoints=len(all_points()), cases=len(faults), fired=sum(fired), verdict="equal")
+
+    def test_a_second_fault_while_recovering(self):
+        # Each fault and once more the same; and each with others, drawn from all that a run passes.
+        labs = self.labs()
+        faults = self.faults(labs)
+        cases = [(fault, fault) for fault in faults]
+        for fault in faults:
+            others = [f for f in faults if f.target == fault.target and not f.is_first_load and f.point not in PROVOKED]
+            cases += [(fault, other) for other in self.chance.sample(others, SECOND_FAULTS)]
+        self.chance.shuffle(cases)
+        cases = cases[:sized(25, None)]
+        fired = self.each(labs, cases, Lab.prove)
+        self.total(pairs=len(cases), second_faults_fired=sum(fired) - len(cases), verdict="equal")
+
+    def test_it_leaves_while_a_thread_hangs(self):
+        labs = self.labs()
+        faults = [replace(f, kind="hang") for f in self.faults(labs) if f.kind == "kill"]
+        self.chance.shuffle(faults)
+        faults = faults[:sized(6, None)]
+        took = self.each(labs, [(fault,) for fault in faults], Lab.leave)
+        self.total(hanging_failpoints=len(faults), slowest_leave="%.2f s" % max(took))
