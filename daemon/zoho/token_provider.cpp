@@ -388,7 +388,7 @@ bool TokenProvider::write_file() const {
     std::error_code ignored;
     std::filesystem::create_directories(std::filesystem::path(settings_.token_file).parent_path(),
                                         ignored);
-    ZOHOSYNCD_FAILPOINT_OR("token.file.open", return);
+    ZOHOSYNCD_FAILPOINT_OR("token.file.open", return false);
     const std::string temporary = settings_.token_file + ".new";
     const int descriptor =
         open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
