@@ -56,8 +56,10 @@ class Leads(World):
         return int(self.simulator.post("edit", module="Leads", count=1)["ids"][0])
 
     def edit(self, lead, raw_fields, ago=0):
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(self.simulator.now() - ago))
-        self.simulator.post("edit", module="Leads", ids=[str(lead)], raw_fields=raw_fields, modified_at=moment)
+        self.simulator.post("edit", module="Leads", ids=[str(lead)], raw_fields=raw_fields, modified_at=self.moment(ago))
+
+    def moment(self, ago):
+        return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(self.simulator.now() - ago))
 
     def kept(self):
         return self.target.rows("select count(*) from zohosync_quarantine")[0][0]
@@ -95,7 +97,8 @@ class Values(Catalogue):
 
     def test_a_page_of_nothing_but_poison(self):
         with Leads() as world:
-            world.simulator.post("edit", module="Leads", count=150, raw_fields={"No_of_Employees": '"many"'})
+            world.simulator.post("edit", module="Leads", count=150, raw_fields={"No_of_Employees": '"many"'},
+                                 modified_at=world.moment(600))
             self.assertEqual(self.quarantined(self.ended(world.sync())), {"no_bigint": 150})
             self.whole(world, 150)
             world.simulator.post("edit", module="Leads", count=150, raw_fields={"No_of_Employees": "7"})
