@@ -125,6 +125,7 @@ class KillStorm(Chaos):
         self.assertEqual(result.code, 0, result.text[-3000:])
         self.assertLess(took, 5)
         self.assertNotIn(" error ", result.err)
+        self.sync(home)  # The stop may have come in the middle of a scan.
         self.assert_equal_to_ledger(simulator, target, STREAMS, at_least=1000)
 
     def check_progress(self, target, kills, counts):
