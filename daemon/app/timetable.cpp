@@ -75,6 +75,10 @@ std::optional<Clock::TimePoint> Timetable::next_due() const {
             earliest = std::min(earliest.value_or(*slot.due), *slot.due);
         }
     }
+    if (away_since_ && earliest) {
+        // What is due waits for the look; said otherwise, who sleeps until then would not sleep.
+        return looking_ ? std::nullopt : std::optional(std::max(*earliest, next_look_));
+    }
     return earliest;
 }
 

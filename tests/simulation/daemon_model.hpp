@@ -37,7 +37,7 @@ public:
 
     Config config;
     bool rests_after_crash = true; ///< A supervisor may take its time.
-    double overlaps = 0.2; ///< How often another stream runs while a request is under way.
+    double overlaps = 0.2;         ///< How often another stream runs while a request is under way.
 
     /// A stream for a module of the organisation.
     StreamConfig& add_stream(ModuleModel& module, const std::string& schedule);

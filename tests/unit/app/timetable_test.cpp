@@ -69,6 +69,22 @@ TEST_CASE("all streams go on as soon as one has found the target again") {
     CHECK(timetable.attempts(1) == 0);
 }
 
+TEST_CASE("while a target is away nothing is said to be due before the next look") {
+    Fixture f;
+    auto timetable = f.timetable(EngineMode::forever);
+    for (const auto stream : timetable.take_due(f.start)) {
+        CHECK(timetable.finished(stream, away, 1.0, f.after(0s)));
+    }
+
+    const auto look = timetable.next_due();
+    REQUIRE(look.has_value());
+    CHECK(*look > f.start);
+    CHECK(timetable.take_due(*look - 1ms).empty());
+
+    CHECK(timetable.take_due(*look).size() == 1);
+    CHECK(!timetable.next_due()); // As long as that one looks, the others wait for it.
+}
+
 TEST_CASE("a target that fails only after Zoho was asked is backed off from") {
     Fixture f;
     auto timetable = f.timetable(EngineMode::forever);
