@@ -14,9 +14,6 @@ namespace {
 using log::kv;
 using log::Level;
 
-// A crash may forget this many; the reserve is far larger.
-constexpr std::uint64_t credits_worth_a_write = 25;
-
 /// Short and only for reading logs: two runs that share it are no harm.
 std::string make_run_id() {
     static constexpr char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";

@@ -9,6 +9,10 @@
 
 namespace zohosyncd {
 
+/// Credits spent beyond these are written down, at the end of a commit or of a run. A crash may
+/// forget as many; the reserve is far larger.
+constexpr std::uint64_t credits_worth_a_write = 25;
+
 /// Writes the credits spent down and learns how many are left of the last 24 hours; returns them.
 /// Throws what the sink throws; then nothing is forgotten.
 std::int64_t

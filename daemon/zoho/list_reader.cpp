@@ -190,8 +190,18 @@ bool ListReader::read_record(std::int64_t id, Batch& authoritative, const std::s
             client_.get({"/" + module_ + "/" + std::to_string(id), {}, {}}, stop);
         ZOHOSYNCD_FAILPOINT("single.decoded");
         const std::size_t rows_before = authoritative.rows();
-        if (!reply.has_body() ||
-            single_decoder_.decode(*reply.body, "data", authoritative).rows == 0) {
+        if (!reply.has_body()) {
+            return false;
+        }
+        const std::size_t poison_before = authoritative.quarantined().size();
+        if (single_decoder_.decode(*reply.body, "data", authoritative).rows == 0) {
+            if (authoritative.quarantined().size() == poison_before) {
+                // Taken for gone, the record would be passed over and the mark moved beyond it.
+                throw SyncError(ErrorKind::bad_response,
+                                "GET /" + module_ +
+                                    " by id was answered with an empty list, where a record that "
+                                    "is gone gives 204 or 404; trying again later");
+            }
             return false;
         }
         if (authoritative.rows() != rows_before + 1 || authoritative.ids().back() != id) {

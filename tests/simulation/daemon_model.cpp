@@ -91,6 +91,17 @@ void DaemonModel::kill() {
     life_.reset();
 }
 
+/// In good order: what was spent is written down.
+void DaemonModel::leave() {
+    try {
+        (void)settle_credits(
+            *life_->sinks.front(), life_->gate, connection, life_->organisation.credits_allowed);
+    } catch (const SyncError&) {
+        crashes_.push_back(clock_.moment());
+    }
+    kill();
+}
+
 void DaemonModel::stop_soon() {
     if (life_) {
         life_->stop.request_stop();
@@ -102,7 +113,7 @@ void DaemonModel::run_until(Moment end) {
         try {
             live(end);
             if (life_->stop.stop_requested()) {
-                kill();
+                leave();
             }
         } catch (const Crash&) {
             kill();
@@ -114,6 +125,7 @@ void DaemonModel::run_until(Moment end) {
                                               : dice_.between(0ms, 2000ms));
         } catch (const SyncError& error) {
             kill();
+            crashes_.push_back(clock_.moment()); // Stopped at its start, it forgets as much.
             if (error.kind() != ErrorKind::stopped) {
                 throw;
             }

@@ -88,6 +88,7 @@ private:
     };
 
     void live(Moment end);
+    void leave();
     void start();
     void collect_due();
     void run_next();

@@ -53,7 +53,7 @@ Manners draw_manners(Dice& dice) {
 
 Habits draw_habits(Dice& dice, const Manners& manners) {
     Habits habits;
-    habits.late = dice.happens(0.6) ? 0.3 : 0.0;
+    habits.late = dice.happens(0.6) && manners.sends_date && manners.skew < 5min ? 0.3 : 0.0;
     habits.lateness = 5min; // The overlap: later is not promised.
     habits.purges_vanish = dice.happens(0.5);
     habits.deletes = dice.happens(0.9);
@@ -90,7 +90,7 @@ void draw_span(Plan& plan, Dice& dice) {
         plan.longest_interval = 5min;
         plan.habits.mean_pause = dice.between(2s, 20s);
         plan.records = dice.between(50, 1500);
-        plan.habits.largest_bulk = dice.between(10, 600);
+        plan.habits.largest_bulk = dice.between(10, 1200);
         plan.troubles.stir = 0.5 * dice.share();
     } else if (kind < 8) {
         plan.name = "days";
@@ -111,7 +111,12 @@ void draw_span(Plan& plan, Dice& dice) {
         plan.records = dice.between(20, 400);
         plan.habits.largest_bulk = dice.between(2, 100);
         plan.troubles.crash /= 10; // Each restart asks for everything at once.
+        plan.database_troubles.crash /= 10;
         plan.downtime = dice.happens(0.6) ? dice.between(24h, 24h * 50) : 0ms;
+    }
+    if (!plan.manners.sends_date || plan.manners.skew > 5min) {
+        plan.troubles.stir = 0; // Without a Date only the end of the list ends a scan.
+        plan.habits.largest_bulk = std::min<std::size_t>(plan.habits.largest_bulk, 50);
     }
     if (dice.happens(0.03) && plan.name == "dense") {
         plan.records = 6000;
@@ -125,9 +130,9 @@ Plan draw_plan(Dice& dice) {
     plan.manners = draw_manners(dice);
     plan.habits = draw_habits(dice, plan.manners);
     plan.troubles = draw_troubles(dice);
-    plan.database_troubles.down = dice.happens(0.4) ? 0.02 * dice.share() : 0.0;
-    plan.database_troubles.in_doubt = dice.happens(0.4) ? 0.02 * dice.share() : 0.0;
-    plan.database_troubles.crash = dice.happens(0.5) ? 0.01 * dice.share() : 0.0;
+    plan.database_troubles.down = dice.happens(0.5) ? 0.05 * dice.share() : 0.0;
+    plan.database_troubles.in_doubt = dice.happens(0.5) ? 0.03 * dice.share() : 0.0;
+    plan.database_troubles.crash = dice.happens(0.5) ? 0.03 * dice.share() : 0.0;
     plan.modules = dice.between(1, 3);
     draw_span(plan, dice);
     return plan;

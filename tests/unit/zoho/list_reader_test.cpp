@@ -1,6 +1,5 @@
-#include "daemon/zoho/list_reader.hpp"
-
 #include "daemon/core/errors.hpp"
+#include "daemon/zoho/list_reader.hpp"
 #include "tests/fakes/zoho_client.hpp"
 
 #include <doctest/doctest.h>
@@ -16,14 +15,15 @@ using namespace std::chrono_literals;
 using fakes::date_header;
 using fakes::ZohoClient;
 
-constexpr std::chrono::sys_seconds noon{1'700'000'000s};  // 22:13:20
+constexpr std::chrono::sys_seconds noon{1'700'000'000s}; // 22:13:20
 
 /// id, Modified_Time and so many fields F2, F3, …
 StreamSchema schema_of(std::size_t columns) {
     StreamSchema schema;
     schema.target = {"zoho_crm", "leads"};
     schema.columns.push_back({"id", "", "", "", "bigint", ColumnType::bigint, true, {}});
-    schema.columns.push_back({"Modified_Time", "", "", "", "datetime", ColumnType::timestamptz, true, {}});
+    schema.columns.push_back(
+        {"Modified_Time", "", "", "", "datetime", ColumnType::timestamptz, true, {}});
     while (schema.columns.size() < columns) {
         const auto name = "F" + std::to_string(schema.columns.size());
         schema.columns.push_back({name, "", "", "", "text", ColumnType::text, true, {}});
@@ -36,8 +36,8 @@ StreamSchema schema_of(std::size_t columns) {
 std::string record(int id, int second, const std::string& more) {
     const std::string fields = more.empty() ? R"("F2":"x","F55":"x","F99":"x","F119":"x")" : more;
     const std::string at = (second < 10 ? "0" : "") + std::to_string(second);
-    return R"({"id":")" + std::to_string(id) + R"(","Modified_Time":"2023-11-14T22:13:)" + at + "+00:00\"" +
-           "," + fields + "}";
+    return R"({"id":")" + std::to_string(id) + R"(","Modified_Time":"2023-11-14T22:13:)" + at +
+           "+00:00\"" + "," + fields + "}";
 }
 
 std::string page(const std::vector<std::string>& records, const std::string& next_token = "") {
@@ -45,15 +45,19 @@ std::string page(const std::vector<std::string>& records, const std::string& nex
     for (const auto& each : records) {
         body += (body.back() == '[' ? "" : ",") + each;
     }
-    return body + R"(],"info":{"more_records":)" + (next_token.empty() ? "false" : "true") + R"(,"next_page_token":)" +
-           (next_token.empty() ? "null" : "\"" + next_token + "\"") + "}}";
+    return body + R"(],"info":{"more_records":)" + (next_token.empty() ? "false" : "true") +
+           R"(,"next_page_token":)" + (next_token.empty() ? "null" : "\"" + next_token + "\"") +
+           "}}";
 }
 
 struct Reading {
     explicit Reading(std::size_t columns, std::string module = "Deals")
-        : schema(schema_of(columns)), listed(columns), authoritative(columns), reader(zoho.api, std::move(module), schema) {}
+        : schema(schema_of(columns)), listed(columns), authoritative(columns),
+          reader(zoho.api, std::move(module), schema) {}
 
-    const ListReader::Page& read(const PageRequest& request) { return reader.read(request, listed, authoritative, {}); }
+    const ListReader::Page& read(const PageRequest& request) {
+        return reader.read(request, listed, authoritative, {});
+    }
 
     ErrorKind kind_of_refusal() {
         try {
@@ -66,7 +70,9 @@ struct Reading {
 
     std::string url(std::size_t at) const {
         const auto requests = zoho.script.requests();
-        return at < requests.size() ? requests[at].url.substr(std::string("https://www.zohoapis.com/crm/v6").size()) : "";
+        return at < requests.size()
+                   ? requests[at].url.substr(std::string("https://www.zohoapis.com/crm/v6").size())
+                   : "";
     }
 
     ZohoClient zoho;
@@ -78,12 +84,17 @@ struct Reading {
 
 TEST_CASE("a module of few fields is read in one call a page") {
     Reading reading(4);
-    reading.zoho.script.reply(200, page({record(1, 5, R"("F2":"a")"), record(2, 6, R"("F3":"b")")}, "next"), date_header(40));
+    reading.zoho.script.reply(
+        200,
+        page({record(1, 5, R"("F2":"a")"), record(2, 6, R"("F3":"b")")}, "next"),
+        date_header(40));
 
     const auto& got = reading.read({noon, ""});
 
-    CHECK(reading.url(0) == "/Deals?fields=id,Modified_Time,F2,F3&sort_by=Modified_Time&sort_order=asc&per_page=200");
-    CHECK(reading.zoho.script.requests()[0].headers.back() == "If-Modified-Since: 2023-11-14T22:13:20+00:00");
+    CHECK(reading.url(0) ==
+          "/Deals?fields=id,Modified_Time,F2,F3&sort_by=Modified_Time&sort_order=asc&per_page=200");
+    CHECK(reading.zoho.script.requests()[0].headers.back() ==
+          "If-Modified-Since: 2023-11-14T22:13:20+00:00");
     CHECK(got.ids == std::vector<std::int64_t>{1, 2});
     CHECK(got.versions == std::vector<std::chrono::sys_seconds>{noon - 15s, noon - 14s});
     CHECK(got.more_records);
@@ -130,7 +141,9 @@ TEST_CASE("a reply without info.more_records is no page of a list") {
 
 TEST_CASE("a record without a time is stored and does not disturb the page's order") {
     Reading reading(3);
-    reading.zoho.script.reply(200, page({record(1, 5, ""), R"({"id":"2","Modified_Time":null,"F2":"x"})", record(3, 6, "")}));
+    reading.zoho.script.reply(
+        200,
+        page({record(1, 5, ""), R"({"id":"2","Modified_Time":null,"F2":"x"})", record(3, 6, "")}));
 
     const auto& got = reading.read({noon, ""});
 
@@ -142,9 +155,14 @@ TEST_CASE("a record without a time is stored and does not disturb the page's ord
 TEST_CASE("a hundred and twenty fields are read in three calls under one header") {
     Reading reading(120);
     REQUIRE(reading.reader.slices() == 3);
-    reading.zoho.script.reply(200, page({record(1, 5, R"("F2":"a")"), record(2, 6, "")}, "t0"), date_header(40));
-    reading.zoho.script.reply(200, page({record(1, 5, R"("F60":"b")"), record(2, 6, "")}, "t1"), date_header(41));
-    reading.zoho.script.reply(200, page({record(2, 6, R"("F119":"d")"), record(1, 5, R"("F119":"c")")}, "t2"), date_header(41));
+    reading.zoho.script.reply(
+        200, page({record(1, 5, R"("F2":"a")"), record(2, 6, "")}, "t0"), date_header(40));
+    reading.zoho.script.reply(
+        200, page({record(1, 5, R"("F60":"b")"), record(2, 6, "")}, "t1"), date_header(41));
+    reading.zoho.script.reply(
+        200,
+        page({record(2, 6, R"("F119":"d")"), record(1, 5, R"("F119":"c")")}, "t2"),
+        date_header(41));
 
     const auto& got = reading.read({noon, ""});
 
@@ -173,10 +191,12 @@ TEST_CASE("a hundred and twenty fields are read in three calls under one header"
 
 TEST_CASE("records whose slices disagree are fetched whole by id") {
     Reading reading(120);
-    reading.zoho.script.reply(200, page({record(1, 5, ""), record(2, 6, ""), record(3, 45, "")}), date_header(40));
+    reading.zoho.script.reply(
+        200, page({record(1, 5, ""), record(2, 6, ""), record(3, 45, "")}), date_header(40));
     reading.zoho.script.reply(200, page({record(1, 5, ""), record(2, 41, "")}), date_header(41));
     reading.zoho.script.reply(200, page({record(1, 5, ""), record(2, 41, "")}), date_header(41));
-    reading.zoho.script.reply(200, R"({"data":[)" + record(2, 42, R"("F2":"whole","F119":"x")") + "]}", date_header(42));
+    reading.zoho.script.reply(
+        200, R"({"data":[)" + record(2, 42, R"("F2":"whole","F119":"x")") + "]}", date_header(42));
     reading.zoho.script.reply(204, "");
 
     const auto& got = reading.read({noon, ""});
@@ -266,6 +286,7 @@ TEST_CASE("a record that is gone is no error, another refusal is") {
         {"404", 404, "", {}},
         {"404 with a code", 404, R"({"code":"INVALID_DATA"})", {}},
         {"400 with a code", 400, R"({"code":"INVALID_DATA"})", {}},
+        {"an empty list", 200, R"({"data":[]})", ErrorKind::bad_response},
         {"wrong path", 404, R"({"code":"INVALID_URL_PATTERN"})", ErrorKind::bad_response},
         {"no permission", 403, R"({"code":"NO_PERMISSION"})", ErrorKind::denied},
         {"server error", 500, "", ErrorKind::server_error},
@@ -289,5 +310,5 @@ TEST_CASE("a record that is gone is no error, another refusal is") {
     }
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd
