@@ -202,7 +202,7 @@ bool ListReader::read_record(std::int64_t id, Batch& authoritative, const std::s
                                     " by id was answered with an empty list, where a record that "
                                     "is gone gives 204 or 404; trying again later");
             }
-            return false;
+            return true; // It is there, only it can not be stored.
         }
         if (authoritative.rows() != rows_before + 1 || authoritative.ids().back() != id) {
             authoritative.truncate(rows_before); // It would win over what the target has.
