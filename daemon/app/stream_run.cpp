@@ -9,6 +9,7 @@
 #include "daemon/runtime/log.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace zohosyncd {
@@ -77,11 +78,13 @@ void write_failure_down(const RunContext& context,
     }
 }
 
-/// Returns how long the stream has to wait at least.
-std::chrono::milliseconds see_to_failure(const RunContext& context,
-                                         const StreamConfig& stream,
-                                         int attempt,
-                                         const SyncError& error) {
+/// What a failure means beyond its stream: the credits are looked at, the organisation is paused
+/// where the trouble is everybody's, and it is logged. Returns how long the stream has to wait.
+std::chrono::milliseconds meet_failure(const RunContext& context,
+                                       const StreamConfig& stream,
+                                       std::string_view event,
+                                       int attempt,
+                                       const SyncError& error) {
     const auto reaction = reaction_to(error.kind());
     auto wait = error.retry_after();
     const bool is_worth_a_write =
@@ -95,13 +98,24 @@ std::chrono::milliseconds see_to_failure(const RunContext& context,
     log::event(reaction == Reaction::back_off_stream || reaction == Reaction::pause_organisation
                    ? Level::warn
                    : Level::error,
-               context.verify ? "verify_failed" : "run_failed",
+               event,
                {kv("stream", stream.endpoint.stream),
                 kv("kind", to_string(error.kind())),
                 kv("attempt", attempt),
                 kv("zoho_code", error.zoho_code()),
                 kv("sqlstate", error.sqlstate()),
                 kv("error", error.what())});
+    return wait;
+}
+
+/// Returns how long the stream has to wait at least.
+std::chrono::milliseconds see_to_failure(const RunContext& context,
+                                         const StreamConfig& stream,
+                                         int attempt,
+                                         const SyncError& error) {
+    const auto wait = meet_failure(
+        context, stream, context.verify ? "verify_failed" : "run_failed", attempt, error);
+    const auto reaction = reaction_to(error.kind());
     context.board.update(stream.endpoint.stream, [&](StreamProgress& line) {
         line.activity = activity_for(reaction);
         line.error = error.what();
@@ -110,6 +124,22 @@ std::chrono::milliseconds see_to_failure(const RunContext& context,
         write_failure_down(context, stream, reaction, error);
     }
     return wait;
+}
+
+/// A verification that fails does not fail the run before it; the next run takes it up again.
+void verify_after_run(const RunContext& context,
+                      const StreamConfig& stream,
+                      StreamMemory& memory,
+                      const std::stop_token& stop) {
+    try {
+        verify_on_schedule(context, stream, memory, stop);
+    } catch (const SyncError& error) {
+        if (error.kind() == ErrorKind::stopped || stop.stop_requested() ||
+            reaction_to(error.kind()) == Reaction::end_process) {
+            throw;
+        }
+        (void)meet_failure(context, stream, "verify_failed", 1, error);
+    }
 }
 
 } // namespace
@@ -128,7 +158,7 @@ void run_stream(const RunContext& context,
         LooseRun(context, stream, stop).run();
     }
     if (context.verify_schedule != nullptr) {
-        verify_on_schedule(context, stream, memory, stop);
+        verify_after_run(context, stream, memory, stop);
     }
 }
 

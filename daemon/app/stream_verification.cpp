@@ -3,16 +3,11 @@
 #include "daemon/app/loose_verification.hpp"
 #include "daemon/app/records_verification.hpp"
 #include "daemon/core/errors.hpp"
-#include "daemon/runtime/log.hpp"
 
-#include <algorithm>
 #include <limits>
 
 namespace zohosyncd {
 namespace {
-
-using log::kv;
-using log::Level;
 
 constexpr std::size_t all_pages = std::numeric_limits<std::size_t>::max();
 // Some ten seconds at five requests a second: the streams that wait for a fetcher meanwhile stay
@@ -75,31 +70,16 @@ void verify_on_schedule(const RunContext& context,
                         const StreamConfig& stream,
                         StreamMemory& memory,
                         const std::stop_token& stop) {
-    try {
-        if (!memory.verification && !is_due(context, stream, memory)) {
-            return;
-        }
-        if (!memory.verification) {
-            memory.verification.emplace();
-        }
-        constexpr VerifyOptions mends{true, false};
-        if (advance(context, stream, mends, *memory.verification, pages_between_runs, stop)) {
-            memory.verified_at = std::max(memory.verified_at.value_or(wall_of(context.clock)),
-                                          wall_of(context.clock));
-            memory.verification.reset();
-        }
-    } catch (const SyncError& error) {
-        if (error.kind() == ErrorKind::stopped || stop.stop_requested() ||
-            reaction_to(error.kind()) == Reaction::end_process) {
-            throw;
-        }
-        log::event(Level::warn,
-                   "verify_failed",
-                   {kv("stream", stream.endpoint.stream),
-                    kv("kind", to_string(error.kind())),
-                    kv("zoho_code", error.zoho_code()),
-                    kv("sqlstate", error.sqlstate()),
-                    kv("error", error.what())});
+    if (!memory.verification && !is_due(context, stream, memory)) {
+        return;
+    }
+    if (!memory.verification) {
+        memory.verification.emplace();
+    }
+    constexpr VerifyOptions mends{true, false};
+    if (advance(context, stream, mends, *memory.verification, pages_between_runs, stop)) {
+        memory.verified_at = wall_of(context.clock);
+        memory.verification.reset();
     }
 }
 

@@ -14,8 +14,8 @@ void verify_stream(const RunContext& context,
                    const std::stop_token& stop);
 
 /// Does a part of the verification that `context.verify_schedule` asks for, if one is due or under
-/// way: small enough that no stream waits long for its next run. What goes wrong is logged, and
-/// tried again after the next run. Throws SyncError for what ends the process and for a stop.
+/// way: small enough that no stream waits long for its next run. After a throw the next call goes
+/// on where this one was. Throws SyncError.
 void verify_on_schedule(const RunContext& context,
                         const StreamConfig& stream,
                         StreamMemory& memory,

@@ -217,3 +217,30 @@ TEST_CASE("a verification that fails does not fail the run") {
 
     CHECK(zoho.state().consistent_as_of == noon + 1h);
 }
+
+TEST_CASE("a verification that meets Zoho's limit pauses everybody") {
+    Settled zoho;
+    const auto schedule = Schedule::parse("@every 1h");
+    zoho.context.verify_schedule = &schedule;
+    zoho.run_idle(noon + 10min);
+    zoho.clock.advance(1h);
+    zoho.script.reply(304, "", dated(noon + 1h));
+    zoho.script.reply(304, "", dated(noon + 1h));
+    zoho.script.fail(ErrorKind::rate_limited);
+
+    CHECK_FALSE(zoho.run_fails().has_value());
+
+    CHECK(zoho.gate.snapshot().is_paused);
+}
+
+TEST_CASE("a record that can not be stored is not taken for gone") {
+    Compared zoho(mends);
+    zoho.reply_list({record(1, noon - 20h)});
+    zoho.reply_record(R"({"id":"no number"})");
+
+    const auto findings = zoho.verify();
+
+    CHECK(zoho.asked().back() == "Leads/2");
+    CHECK(findings.found.sum() == 0);
+    CHECK(zoho.rows().size() == 2);
+}
