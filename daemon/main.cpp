@@ -39,11 +39,21 @@ ExitCode report(const Problems& problems) {
     return problems.has_errors() ? ExitCode::bad_config : ExitCode::ok;
 }
 
+bool runs_streams(Verb verb) {
+    return verb == Verb::run || verb == Verb::sync || verb == Verb::verify;
+}
+
 ExitCode with_config(const CommandLine& command, Clock& clock, const std::stop_token& stop) {
     Problems problems;
     const Config config = load_config(command.overrides, process_environment(), problems);
     if (const ExitCode code = report(problems); code != ExitCode::ok) {
         return code;
+    }
+    if (config.no_stream_selected && runs_streams(command.verb)) {
+        log::event(log::Level::warn,
+                   "no_stream_matched",
+                   {log::kv("error", "Did not match any streams. Exiting.")});
+        return ExitCode::ok;
     }
     switch (command.verb) {
     case Verb::run:

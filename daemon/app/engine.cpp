@@ -18,16 +18,12 @@ using log::Level;
 // is 5 in the smallest edition (contract §9).
 constexpr std::size_t fetchers = 3;
 
-std::chrono::sys_seconds wall_of(const Clock& clock) {
-    return std::chrono::floor<std::chrono::seconds>(clock.wall_now());
-}
-
 } // namespace
 
 Engine::Engine(EngineParts parts, FetcherParts fetcher_parts, EngineMode mode)
     : parts_(parts), fetcher_parts_(std::move(fetcher_parts)),
       stretch_(stretch_within_credits(
-          parts_.config, parts_.organisation.credits_allowed, wall_of(parts_.clock))),
+          parts_.config, parts_.organisation.credits_allowed, parts_.clock.wall_seconds())),
       timetable_(parts_.config.streams, mode, stretch_, parts_.clock.now()),
       memories_(parts_.config.streams.size()), jitter_(std::random_device{}()) {
     if (mode == EngineMode::forever && stretch_ > 1.0) {
@@ -142,7 +138,7 @@ void Engine::finished(std::size_t stream, const RunResult& result) {
     const std::lock_guard lock(mutex_);
     std::uniform_real_distribution<double> share(0.0, 1.0);
     const bool goes_on = timetable_.finished(
-        stream, result, share(jitter_), {parts_.clock.now(), wall_of(parts_.clock)});
+        stream, result, share(jitter_), {parts_.clock.now(), parts_.clock.wall_seconds()});
     if (!goes_on) {
         parts_.board.update(parts_.config.streams[stream].endpoint.stream,
                             [](StreamProgress& line) {

@@ -53,6 +53,12 @@ void note_difference(Findings& findings,
                 kv("mended", is_left ? "no" : "yes")});
 }
 
+SyncError not_synced_yet(const StreamKey& key) {
+    return {ErrorKind::sink_refused,
+            "stream " + key.stream + " has not been synced into " + key.target.text() +
+                " yet: run `zohosyncd sync` first"};
+}
+
 void store_findings(Sink& sink, const StreamKey& key, const Findings& findings) {
     const auto& left = findings.left;
     sink.record_verification(key, {findings.at.value(), left.missing, left.extra, left.differing});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/core/errors.hpp"
 #include "daemon/core/scan.hpp"
 #include "sinks/sink.hpp"
 
@@ -47,6 +48,9 @@ void note_difference(Findings& findings,
 
 /// The end of a verification: stores what is left, and says it.
 void store_findings(Sink& sink, const StreamKey& key, const Findings& findings);
+
+/// Nothing can be compared with a table that no sync has filled.
+SyncError not_synced_yet(const StreamKey& key);
 
 /// A verification of a module under way: what it needs to go on with the next page.
 struct VerifyMemory {

@@ -31,15 +31,13 @@ LooseVerification::LooseVerification(const RunContext& context,
                                      VerifyOptions options,
                                      std::stop_token stop)
     : context_(context), stream_(stream), options_(options), stop_(std::move(stop)),
-      key_{context.config.source.name, stream.endpoint.stream, stream.target} {}
+      key_(stream_key(context, stream)) {}
 
 Findings LooseVerification::run() {
     const auto state = context_.sink.state(key_);
     schema_ = known_loose_schema(context_.sink, stream_.target);
     if (!state || schema_.columns.front().name.empty()) {
-        throw SyncError(ErrorKind::sink_refused,
-                        "stream " + key_.stream + " has not been synced into " +
-                            key_.target.text() + " yet: run `zohosyncd sync` first");
+        throw not_synced_yet(key_);
     }
     require_same_organisation(context_, *state);
     const Suspects found = walk_twice();

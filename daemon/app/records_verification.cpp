@@ -35,8 +35,7 @@ RecordsVerification::RecordsVerification(const RunContext& context,
                                          VerifyMemory& memory,
                                          std::stop_token stop)
     : context_(context), stream_(stream), options_(options), memory_(memory),
-      stop_(std::move(stop)),
-      key_{context.config.source.name, stream.endpoint.stream, stream.target} {}
+      stop_(std::move(stop)), key_(stream_key(context, stream)) {}
 
 bool RecordsVerification::advance(std::size_t pages) {
     prepare();
@@ -68,9 +67,7 @@ void RecordsVerification::prepare() {
 void RecordsVerification::load_state() {
     const auto state = context_.sink.state(key_);
     if (!state || !state->anchor) {
-        throw SyncError(ErrorKind::sink_refused,
-                        "stream " + key_.stream + " has not been synced into " +
-                            key_.target.text() + " yet: run `zohosyncd sync` first");
+        throw not_synced_yet(key_);
     }
     state_ = *state;
     require_same_organisation(context_, state_);
@@ -130,18 +127,25 @@ RecordsVerification::Ids RecordsVerification::suspects_of_page(const ListReader:
     if (options_.compares_every_field) {
         return context_.sink.differing(schema_, listed);
     }
-    std::map<std::int64_t, std::optional<std::chrono::sys_time<std::chrono::microseconds>>> rows;
-    for (const auto& row : context_.sink.live_rows(schema_, page.ids)) {
-        rows[row.id] = row.version;
+    return of_other_version(page.ids, page.versions);
+}
+
+/// The records whose row is missing or has another version.
+RecordsVerification::Ids
+RecordsVerification::of_other_version(std::span<const std::int64_t> ids,
+                                      std::span<const std::chrono::sys_seconds> versions) {
+    std::map<std::int64_t, RowVersion> rows;
+    for (const auto& row : context_.sink.live_rows(schema_, ids)) {
+        rows[row.id] = row;
     }
-    Ids suspects;
-    for (std::size_t row = 0; row < page.ids.size(); ++row) {
-        const auto found = rows.find(page.ids[row]);
-        if (found == rows.end() || found->second != page.versions[row]) {
-            suspects.push_back(page.ids[row]);
+    Ids others;
+    for (std::size_t record = 0; record < ids.size(); ++record) {
+        const auto found = rows.find(ids[record]);
+        if (found == rows.end() || found->second.version != versions[record]) {
+            others.push_back(ids[record]);
         }
     }
-    return suspects;
+    return others;
 }
 
 /// Whether the walk has shown every record with the row's version. A row without a version is
@@ -216,21 +220,9 @@ std::set<std::int64_t> RecordsVerification::live_among(std::span<const std::int6
 
 /// Indexes of the records that their rows are not equal to.
 std::vector<std::size_t> RecordsVerification::rows_unlike(const Batch& records) {
-    Ids ids;
-    if (options_.compares_every_field) {
-        ids = context_.sink.differing(schema_, records);
-    } else {
-        std::map<std::int64_t, RowVersion> rows;
-        for (const auto& row : context_.sink.live_rows(schema_, records.ids())) {
-            rows[row.id] = row;
-        }
-        for (std::size_t row = 0; row < records.rows(); ++row) {
-            const auto found = rows.find(records.ids()[row]);
-            if (found == rows.end() || found->second.version != records.versions()[row]) {
-                ids.push_back(records.ids()[row]);
-            }
-        }
-    }
+    const Ids ids = options_.compares_every_field
+                        ? context_.sink.differing(schema_, records)
+                        : of_other_version(records.ids(), records.versions());
     const std::set<std::int64_t> unlike(ids.begin(), ids.end());
     std::vector<std::size_t> indexes;
     for (std::size_t row = 0; row < records.rows(); ++row) {

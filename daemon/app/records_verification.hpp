@@ -43,6 +43,8 @@ private:
     [[nodiscard]] StreamSchema schema_as_known(const StreamSchema& wanted);
     void compare_page();
     [[nodiscard]] Ids suspects_of_page(const ListReader::Page& page, const Batch& listed);
+    [[nodiscard]] Ids of_other_version(std::span<const std::int64_t> ids,
+                                       std::span<const std::chrono::sys_seconds> versions);
     [[nodiscard]] Ids unlisted_rows();
     void fill_ahead();
     [[nodiscard]] bool is_passed(const RowVersion& row) const;

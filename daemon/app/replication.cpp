@@ -50,10 +50,8 @@ void Replication::meet_zoho(std::optional<std::chrono::seconds> patience,
     const auto client = session_.make_client();
     // Counted anew with each attempt: where the credits are spent, only time brings them back.
     persist(clock_, patience, "zoho", stop, [&] {
-        const auto sink = make_sink(config_.target, config_.daemon.state_schema);
-        sink->write_under_lease(lease_.connection(), lease_.epoch());
         meet_organisation_within_credits(
-            *client, *sink, session_.gate(), config_, clock_, organisation_, stop);
+            *client, *own_sink(), session_.gate(), config_, clock_, organisation_, stop);
     });
     persist(clock_, patience, "zoho", stop, [&] {
         load_credits();
@@ -73,7 +71,7 @@ void Replication::load_credits() {
 }
 
 void Replication::require_own_target() {
-    const auto sink = make_sink(config_.target, config_.daemon.state_schema);
+    const auto sink = own_sink();
     for (const auto& state : sink->states(lease_.connection())) {
         if (!state.org.empty() && state.org != organisation_.id) {
             throw SyncError(ErrorKind::wrong_org,

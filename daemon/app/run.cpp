@@ -28,11 +28,6 @@ void name_unused_settings(const DaemonConfig& daemon) {
 } // namespace
 
 ExitCode run_verb(const Config& config, Clock& clock, const std::stop_token& stop) {
-    if (config.no_stream_selected) {
-        log::event(
-            Level::warn, "no_stream_matched", {kv("error", "Did not match any streams. Exiting.")});
-        return ExitCode::ok;
-    }
     log::event(Level::info,
                "starting",
                {kv("file", config.file),

@@ -69,4 +69,9 @@ struct RunContext {
     const Schedule* verify_schedule = nullptr;
 };
 
+/// Whose row of state it is.
+inline StreamKey stream_key(const RunContext& context, const StreamConfig& stream) {
+    return {context.config.source.name, stream.endpoint.stream, stream.target};
+}
+
 } // namespace zohosyncd

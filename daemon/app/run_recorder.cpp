@@ -32,10 +32,8 @@ std::chrono::milliseconds since(const Clock& clock, Clock::TimePoint start) {
 } // namespace
 
 RunRecorder::RunRecorder(const RunContext& context, const StreamConfig& stream)
-    : context_(context), stream_(stream),
-      key_{context.config.source.name, stream.endpoint.stream, stream.target},
-      run_id_(make_run_id()), started_(context.clock.now()),
-      requests_before_(context.client.requests_sent()) {
+    : context_(context), stream_(stream), key_(stream_key(context, stream)), run_id_(make_run_id()),
+      started_(context.clock.now()), requests_before_(context.client.requests_sent()) {
     context_.board.update(stream.endpoint.stream, [&](StreamProgress& line) {
         const std::string name = line.stream;
         line = {};

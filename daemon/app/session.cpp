@@ -143,8 +143,7 @@ void meet_organisation(ApiClient& client,
                         "soid names organisation " + named + ", but the token is of organisation " +
                             organisation.id + ": correct soid in the connection");
     }
-    organisation.first_contact =
-        answer.date.value_or(std::chrono::floor<std::chrono::seconds>(clock.wall_now()));
+    organisation.first_contact = answer.date.value_or(clock.wall_seconds());
     organisation.credits_allowed = allowed_credits(daemon.credits, answer);
 }
 

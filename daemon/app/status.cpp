@@ -108,7 +108,7 @@ void print_table(const std::vector<StreamState>& states,
 ExitCode status_verb(const Config& config, bool as_json, bool counts_rows, Clock& clock) {
     const auto sink = make_sink(config.target, config.daemon.state_schema);
     const auto states = sink->states(config.source.name);
-    const auto now = std::chrono::floor<std::chrono::seconds>(clock.wall_now());
+    const auto now = clock.wall_seconds();
     RowCounts counts;
     for (const auto& state : states) {
         if (counts_rows) {

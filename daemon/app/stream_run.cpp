@@ -67,9 +67,9 @@ void write_failure_down(const RunContext& context,
                         Reaction reaction,
                         const SyncError& error) {
     try {
-        const StreamKey key{context.config.source.name, stream.endpoint.stream, stream.target};
         ZOHOSYNCD_FAILPOINT("engine.failed");
-        context.sink.record_failure(key, status_for(reaction), error.what());
+        context.sink.record_failure(
+            stream_key(context, stream), status_for(reaction), error.what());
         ZOHOSYNCD_FAILPOINT("engine.failure_recorded");
     } catch (const SyncError& second) {
         // The run failed already; that its failure can not be written down is a second line, not a

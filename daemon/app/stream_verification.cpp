@@ -14,19 +14,14 @@ constexpr std::size_t all_pages = std::numeric_limits<std::size_t>::max();
 // far within the minute that the promise allows for.
 constexpr std::size_t pages_between_runs = 50;
 
-std::chrono::sys_seconds wall_of(const Clock& clock) {
-    return std::chrono::floor<std::chrono::seconds>(clock.wall_now());
-}
-
 bool is_due(const RunContext& context, const StreamConfig& stream, StreamMemory& memory) {
     if (!memory.verified_at) {
-        const StreamKey key{context.config.source.name, stream.endpoint.stream, stream.target};
-        const auto state = context.sink.state(key);
+        const auto state = context.sink.state(stream_key(context, stream));
         const auto verified = state ? state->verification : std::nullopt;
         // A table that never was verified has its turn at the next date of the schedule.
-        memory.verified_at = verified ? verified->at : wall_of(context.clock);
+        memory.verified_at = verified ? verified->at : context.clock.wall_seconds();
     }
-    return context.verify_schedule->next_after(*memory.verified_at) <= wall_of(context.clock);
+    return context.verify_schedule->next_after(*memory.verified_at) <= context.clock.wall_seconds();
 }
 
 /// True when it has come to its end.
@@ -78,7 +73,7 @@ void verify_on_schedule(const RunContext& context,
     }
     constexpr VerifyOptions mends{true, false};
     if (advance(context, stream, mends, *memory.verification, pages_between_runs, stop)) {
-        memory.verified_at = wall_of(context.clock);
+        memory.verified_at = context.clock.wall_seconds();
         memory.verification.reset();
     }
 }

@@ -15,11 +15,6 @@ using log::Level;
 } // namespace
 
 ExitCode sync_verb(const Config& config, Clock& clock, const std::stop_token& stop) {
-    if (config.no_stream_selected) {
-        log::event(
-            Level::warn, "no_stream_matched", {kv("error", "Did not match any streams. Exiting.")});
-        return ExitCode::ok;
-    }
     Replication replication(config, clock);
     replication.reach_target(target_patience, stop);
     replication.take_lease(lease_patience, stop);

@@ -49,11 +49,6 @@ ExitCode verify_verb(const Config& config,
                      VerifyOptions options,
                      Clock& clock,
                      const std::stop_token& stop) {
-    if (config.no_stream_selected) {
-        log::event(
-            Level::warn, "no_stream_matched", {kv("error", "Did not match any streams. Exiting.")});
-        return ExitCode::ok;
-    }
     Replication replication(config, clock);
     replication.reach_target(target_patience, stop);
     if (options.repairs) {

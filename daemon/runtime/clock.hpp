@@ -23,6 +23,10 @@ public:
     /// come from Zoho.
     [[nodiscard]] virtual std::chrono::system_clock::time_point wall_now() const = 0;
 
+    [[nodiscard]] std::chrono::sys_seconds wall_seconds() const {
+        return std::chrono::floor<std::chrono::seconds>(wall_now());
+    }
+
     /// Returns true once `deadline` has come, false as soon as a stop is requested.
     virtual bool sleep_until(TimePoint deadline, std::stop_token stop) = 0;
 

@@ -119,7 +119,7 @@ ApiReply ApiClient::get(const ApiRequest& request, const std::stop_token& stop) 
     gate_.succeeded();
     ZOHOSYNCD_FAILPOINT("request.answered");
     ApiReply reply{response_.status, parse_http_date(response_.header("date")), &response_.body};
-    const auto wall = std::chrono::floor<std::chrono::seconds>(clock_.wall_now());
+    const auto wall = clock_.wall_seconds();
     if (!reply.date) {
         warn_of_missing_date();
     } else if (std::chrono::abs(*reply.date - wall) > settings_.date_tolerance) {

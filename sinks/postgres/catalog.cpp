@@ -62,6 +62,12 @@ std::string quote_table(const TableName& name) {
     return quote_identifier(name.schema) + '.' + quote_identifier(name.table);
 }
 
+std::string and_id_of_zoho(const BoundTable& table) {
+    return table.columns.front().type == "bigint"
+               ? ""
+               : " AND t." + table.id() + "::text ~ '^[0-9]{1,18}$'";
+}
+
 BoundTable bind_table(pqxx::transaction_base& tx,
                       const StreamSchema& schema,
                       const std::string& state_schema) {

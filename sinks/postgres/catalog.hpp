@@ -59,6 +59,10 @@ struct BoundTable {
     [[nodiscard]] const std::string& id() const { return columns.front().quoted; }
 };
 
+/// " AND …" for rows "t" whose id can be Zoho's: an adopted table may keep its ids as text, among
+/// them some that never were. Empty where the column's type says it.
+std::string and_id_of_zoho(const BoundTable& table);
+
 /// Throws SyncError{sink_refused} when the table is gone, {schema_conflict} when a column is.
 BoundTable
 bind_table(pqxx::transaction_base& tx, const StreamSchema& schema, const std::string& state_schema);

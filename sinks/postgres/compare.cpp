@@ -20,11 +20,7 @@ std::string versioned_rows(const BoundTable& table) {
     }
     std::string sql = "(SELECT t." + table.id() + "::text::bigint AS id, " + version +
                       " AS version FROM " + table.quoted + " t WHERE t._deleted_at IS NULL";
-    // An adopted table may keep its ids as text, among them some that were never Zoho's.
-    if (table.columns.front().type != "bigint") {
-        sql += " AND t." + table.id() + "::text ~ '^[0-9]{1,18}$'";
-    }
-    return sql;
+    return sql + and_id_of_zoho(table);
 }
 
 const char* const row_columns = "id, (extract(epoch FROM version) * 1000000)::bigint";

@@ -20,11 +20,7 @@ std::string is_missing(const BoundTable& table) {
     } else {
         sql += " AND $2::text IS NOT NULL";
     }
-    // An adopted table may keep its ids as text, among them some that were never Zoho's.
-    if (table.columns.front().type != "bigint") {
-        sql += " AND t." + table.id() + "::text ~ '^[0-9]{1,18}$'";
-    }
-    return sql;
+    return sql + and_id_of_zoho(table);
 }
 
 std::uint64_t remove_absent_twice(Session& session,

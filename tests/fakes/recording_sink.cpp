@@ -1,5 +1,7 @@
 #include "tests/fakes/recording_sink.hpp"
 
+#include "tests/fakes/store_checkpoint.hpp"
+
 #include <algorithm>
 #include <iterator>
 
@@ -66,11 +68,6 @@ WriteStats sum(WriteStats a, const WriteStats& b) {
     a.unchanged += b.unchanged;
     a.deleted += b.deleted;
     return a;
-}
-
-void keep_mark(std::optional<std::chrono::sys_seconds>& mark,
-               const std::optional<std::chrono::sys_seconds>& given) {
-    mark = given ? given : mark;
 }
 
 } // namespace
@@ -275,34 +272,14 @@ WriteStats RecordingTarget::merge(Table& table,
     return stats;
 }
 
-/// As the SQL of the real sinks does it: a mark that is not given stays, and after a reset all of
-/// them stay.
 void RecordingTarget::store(const StreamKey& key,
                             const Checkpoint& checkpoint,
                             const WriteStats& stats) {
     StreamState& state = states_[text_of(key)];
-    state.key = key;
-    state.org = checkpoint.org;
-    state.mode = checkpoint.mode;
     state.rows_upserted += stats.inserted + stats.updated;
     state.rows_unchanged += stats.unchanged;
     state.rows_deleted += stats.deleted;
-    if (state.generation != checkpoint.generation) {
-        return;
-    }
-    keep_mark(state.anchor, checkpoint.anchor);
-    keep_mark(state.high_water_mark, checkpoint.high_water_mark);
-    keep_mark(state.deletes_mark, checkpoint.deletes_mark);
-    keep_mark(state.consistent_as_of, checkpoint.consistent_as_of);
-    state.scan = checkpoint.scan;
-    if (!checkpoint.mapping_hash.empty()) {
-        state.mapping_hash = checkpoint.mapping_hash;
-    }
-    if (checkpoint.finished) {
-        state.status = StreamStatus::ok;
-        state.consecutive_failures = 0;
-        state.last_error.clear();
-    }
+    (void)store_checkpoint(state, key, checkpoint);
 }
 
 int RecordingSink::migrate() {

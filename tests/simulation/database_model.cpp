@@ -2,6 +2,7 @@
 
 #include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
+#include "tests/fakes/store_checkpoint.hpp"
 #include "tests/simulation/zoho_model.hpp"
 
 #include <algorithm>
@@ -12,10 +13,6 @@ namespace zohosyncd::simulation {
 namespace {
 
 using namespace std::chrono_literals;
-
-void keep_mark(std::optional<Instant>& mark, const std::optional<Instant>& given) {
-    mark = given ? given : mark;
-}
 
 std::string time_of(const std::optional<Instant>& instant) {
     return instant ? format_utc(*instant) : "none";
@@ -205,8 +202,6 @@ void DatabaseModel::audit(const StreamKey& key, const Checkpoint& checkpoint) {
     }
 }
 
-/// As the SQL of the real sinks does it: a mark that is not given stays, and after a reset all of
-/// them stay.
 void DatabaseModel::store(const StreamKey& key,
                           const Checkpoint& checkpoint,
                           const WriteStats& stats) {
@@ -214,25 +209,12 @@ void DatabaseModel::store(const StreamKey& key,
     table.row_versions += stats.inserted + stats.updated + stats.deleted;
     ++table.state_updates;
     StreamState& state = states_[key.stream];
-    state.key = key;
-    state.org = checkpoint.org;
-    state.mode = checkpoint.mode;
-    if (state.generation != checkpoint.generation) {
+    const StreamState before = state;
+    if (!fakes::store_checkpoint(state, key, checkpoint)) {
         return;
     }
-    look_at_marks(state, checkpoint, table);
-    keep_mark(state.anchor, checkpoint.anchor);
-    keep_mark(state.high_water_mark, checkpoint.high_water_mark);
-    keep_mark(state.deletes_mark, checkpoint.deletes_mark);
-    keep_mark(state.consistent_as_of, checkpoint.consistent_as_of);
-    state.scan = checkpoint.scan;
-    if (!checkpoint.mapping_hash.empty()) {
-        state.mapping_hash = checkpoint.mapping_hash;
-    }
+    look_at_marks(before, checkpoint, table);
     if (checkpoint.finished) {
-        state.status = StreamStatus::ok;
-        state.consecutive_failures = 0;
-        state.last_error.clear();
         ++table.completed_runs;
         if (dice_.happens(audits)) {
             audit(key, checkpoint);
