@@ -70,6 +70,7 @@ ExitCode with_config(const CommandLine& command, Clock& clock, const std::stop_t
         return verify_verb(config, command.verify, clock, stop);
     case Verb::migrate:
         return migrate_verb(config);
+    case Verb::check:
     case Verb::conns_list:
     case Verb::conns_test:
     case Verb::conns_discover:
@@ -141,6 +142,9 @@ ExitCode conns(const CommandLine& command, Clock& clock, const std::stop_token& 
 ExitCode work(const CommandLine& command, const std::stop_token& stop) {
     try {
         SystemClock clock;
+        if (command.verb == Verb::check) {
+            return check_verb(command.overrides, {command.is_offline, command.as_json}, clock);
+        }
         const bool is_conns = command.verb == Verb::conns_list ||
                               command.verb == Verb::conns_test ||
                               command.verb == Verb::conns_discover;
@@ -155,6 +159,16 @@ ExitCode work(const CommandLine& command, const std::stop_token& stop) {
         std::cerr << "error: internal: " << error.what() << "\n";
         return ExitCode::internal;
     }
+}
+
+/// How much is logged unless --log-level says: little where the output is the answer.
+log::Level usual_level(Verb verb) {
+    if (verb == Verb::check) {
+        return log::Level::off;
+    }
+    const bool shows_progress =
+        (verb == Verb::sync || verb == Verb::verify) && isatty(STDERR_FILENO) == 1;
+    return shows_progress ? log::Level::warn : log::Level::info;
 }
 
 /// Not through the log: whoever hangs may hold its lock, and stderr may be what hangs.
@@ -200,10 +214,7 @@ int main(int argc, char** argv) {
         return parsed.exit_code;
     }
     const CommandLine& command = *parsed.command;
-    const bool shows_progress =
-        (command.verb == Verb::sync || command.verb == Verb::verify) && isatty(STDERR_FILENO) == 1;
-    log::configure(command.log_level.value_or(shows_progress ? log::Level::warn : log::Level::info),
-                   command.log_format);
+    log::configure(command.log_level.value_or(usual_level(command.verb)), command.log_format);
     const StopSignals signals;
     std::stop_source stop;
     std::packaged_task<ExitCode()> task([&] { return work(command, stop.get_token()); });

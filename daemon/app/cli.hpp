@@ -13,6 +13,7 @@ namespace zohosyncd {
 enum class Verb {
     run,
     sync,
+    check,
     discover,
     status,
     reset,
@@ -23,6 +24,11 @@ enum class Verb {
     conns_discover
 };
 
+struct CheckOptions {
+    bool is_offline = false; ///< Stops before the network.
+    bool as_json = false;
+};
+
 /// The command line, read and checked for form.
 struct CommandLine {
     Verb verb = Verb::run;
@@ -30,6 +36,7 @@ struct CommandLine {
     std::vector<std::string> names; ///< Streams of reset; the connection of conns.
     bool as_json = false;
     bool counts_rows = false;
+    bool is_offline = false;
     VerifyOptions verify;
     std::optional<log::Level> log_level;
     log::Format log_format = log::Format::text;

@@ -28,6 +28,8 @@ ExitCode discover_verb(const ZohoConnection& source,
                        bool as_json,
                        Clock& clock,
                        const std::stop_token& stop);
+/// Reads the configuration itself, since what is wrong with it is a part of the answer.
+ExitCode check_verb(const ConfigOverrides& overrides, CheckOptions options, Clock& clock);
 ExitCode status_verb(const Config& config, bool as_json, bool counts_rows, Clock& clock);
 ExitCode reset_verb(const Config& config, const std::vector<std::string>& streams);
 ExitCode migrate_verb(const Config& config);

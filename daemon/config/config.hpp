@@ -17,6 +17,17 @@
 
 namespace zohosyncd {
 
+/// Where the keys of a block are written, for what comes up later than its reading.
+struct KeyLines {
+    std::string file;
+    std::string block;                ///< "ZOHO_CRM", "daemon"; empty for the file's root.
+    int line = 0;                     ///< Of the block itself; 0 when it has none.
+    std::map<std::string, int> lines; ///< By the path below the block: "secrets.soid".
+
+    /// "env.yaml:7: ZOHO_CRM.secrets.soid". A key that is not written has the block's line.
+    [[nodiscard]] std::string place(const std::string& key) const;
+};
+
 /// The Zoho side of a replication. Contract §5.
 struct ZohoConnection {
     std::string name; ///< Upper case; part of every state row's key.
@@ -35,6 +46,7 @@ struct ZohoConnection {
     std::optional<std::chrono::sys_seconds>
         anchor_date; ///< unset: one year before Zoho's clock at first contact
     std::vector<std::string> extra_hosts;
+    KeyLines lines;
 };
 
 enum class TargetKind { postgres, sqlite };
@@ -48,6 +60,7 @@ struct TargetConnection {
     std::string path;      ///< SQLite: the file.
     std::string default_schema; ///< For objects without a schema part.
     std::chrono::milliseconds busy_timeout{5000};
+    KeyLines lines;
 };
 
 enum class StreamMode { incremental, full_refresh };
@@ -64,6 +77,7 @@ struct StreamConfig {
     ColumnCasing casing = ColumnCasing::snake;
     DeleteMissing delete_missing = DeleteMissing::soft;
     std::optional<std::uint64_t> limit; ///< Stop after this many records of a run (trials only).
+    int line = 0;                       ///< Of the entry under `streams` that gave it.
 };
 
 struct CreditsConfig {
@@ -97,6 +111,7 @@ struct Config {
         excluded_modules; ///< API names that 'module:*' leaves out: disabled ones.
     DaemonConfig daemon;
     bool no_stream_selected = false; ///< --streams matched nothing.
+    KeyLines lines;                  ///< Of replication.yaml, two levels deep.
 };
 
 /// What the command line overrides.

@@ -17,6 +17,9 @@ std::optional<TargetConnection> read_target_connection(const RawConnection& raw,
                                                        const Environment& environment,
                                                        Problems& problems);
 
+/// The lines of a block's keys, two levels deep.
+KeyLines key_lines(const Node& node, const std::string& file, const std::string& block);
+
 /// A connection that was given as a URL in the place of a name.
 RawConnection connection_from_url(const std::string& url, const std::string& file, int line);
 

@@ -47,6 +47,7 @@ public:
             return std::move(config_);
         }
         config_.file = file_->name;
+        config_.lines = key_lines(file_->root, file_->name, "");
         const Block root(file_->root, "", file_->name, problems_);
         root.check(root_keys());
         require_keys(root);
@@ -202,6 +203,7 @@ private:
         const StreamBlock& block = entry.block;
         StreamConfig stream;
         stream.endpoint = endpoint;
+        stream.line = entry.line;
         if (endpoint.kind == EndpointKind::records) {
             stream.mode = mode_.value_or(block.mode.value.value_or(StreamMode::full_refresh));
         }
@@ -334,6 +336,25 @@ find_for_test(const std::string& name, const Catalogue& catalogue, Problems& pro
 }
 
 } // namespace
+
+std::string KeyLines::place(const std::string& key) const {
+    const auto found = lines.find(key);
+    const int at = found == lines.end() ? line : found->second;
+    const std::string path = block.empty() ? key : key.empty() ? block : block + "." + key;
+    std::string text = at > 0 ? file + ":" + std::to_string(at) : file;
+    return text + (path.empty() ? "" : (text.empty() ? "" : ": ") + path);
+}
+
+KeyLines key_lines(const Node& node, const std::string& file, const std::string& block) {
+    KeyLines result{file, block, node.line, {}};
+    for (const auto& entry : node.entries) {
+        result.lines[entry.key] = entry.line;
+        for (const auto& inner : entry.value.entries) {
+            result.lines[entry.key + "." + inner.key] = inner.line;
+        }
+    }
+    return result;
+}
 
 Environment process_environment() {
     Environment environment;

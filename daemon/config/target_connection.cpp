@@ -281,6 +281,9 @@ std::optional<TargetConnection> read_target_connection(const RawConnection& raw,
         const bool has_url = raw.properties.find("url") != nullptr;
         result = type == "postgres" ? PostgresReader(block, environment, has_url).read(raw.name)
                                     : read_sqlite(block, raw.name, environment);
+        if (result) {
+            result->lines = key_lines(raw.properties, raw.file, raw.name);
+        }
     }
     problems.append(own);
     return own.has_errors() ? std::nullopt : result;

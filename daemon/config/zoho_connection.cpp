@@ -393,6 +393,7 @@ read_zoho_connection(const RawConnection& raw, const Environment& environment, P
     }
     Problems own;
     auto connection = ZohoReader(raw, environment, own).read();
+    connection.lines = key_lines(raw.properties, raw.file, raw.name);
     problems.append(own);
     return own.has_errors() ? std::nullopt : std::optional(std::move(connection));
 }
