@@ -143,7 +143,8 @@ ExitCode work(const CommandLine& command, const std::stop_token& stop) {
     try {
         SystemClock clock;
         if (command.verb == Verb::check) {
-            return check_verb(command.overrides, {command.is_offline, command.as_json}, clock);
+            return check_verb(
+                command.overrides, {command.is_offline, command.as_json}, clock, stop);
         }
         const bool is_conns = command.verb == Verb::conns_list ||
                               command.verb == Verb::conns_test ||

@@ -24,8 +24,9 @@ namespace zohosyncd {
 struct Organisation {
     std::string id; ///< zgid.
     std::chrono::sys_seconds
-        first_contact;                 ///< Zoho's clock; the default anchor lies one year before.
-    std::uint64_t credits_allowed = 0; ///< In any 24 hours, with the reserve already taken off.
+        first_contact;                  ///< Zoho's clock; the default anchor lies one year before.
+    std::uint64_t credits_allowed = 0;  ///< In any 24 hours, with the reserve already taken off.
+    std::uint64_t credits_reserved = 0; ///< That reserve: left to the company's other integrations.
 
     /// How If-Modified-Since compares, as soon as one scan has seen it: -1 not known, 0 exclusive,
     /// 1 inclusive.

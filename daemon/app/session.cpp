@@ -85,19 +85,26 @@ ZohoSettings zoho_settings(const ZohoConnection& source, const DaemonConfig& dae
     return settings;
 }
 
-std::unique_ptr<Sink> make_sink(const TargetConnection& target, const std::string& state_schema) {
-    if (target.kind == TargetKind::sqlite) {
-        SqliteOptions options;
-        options.path = target.path;
-        options.busy_timeout = target.busy_timeout;
-        options.state_prefix = state_schema;
-        return make_sqlite_sink(std::move(options));
-    }
+SqliteOptions sqlite_options(const TargetConnection& target, const std::string& state_schema) {
+    SqliteOptions options;
+    options.path = target.path;
+    options.busy_timeout = target.busy_timeout;
+    options.state_prefix = state_schema;
+    return options;
+}
+
+PostgresOptions postgres_options(const TargetConnection& target, const std::string& state_schema) {
     PostgresOptions options;
     options.conninfo = target.conninfo.reveal();
     options.role = target.role;
     options.state_schema = state_schema;
-    return make_postgres_sink(std::move(options));
+    return options;
+}
+
+std::unique_ptr<Sink> make_sink(const TargetConnection& target, const std::string& state_schema) {
+    return target.kind == TargetKind::sqlite
+               ? make_sqlite_sink(sqlite_options(target, state_schema))
+               : make_postgres_sink(postgres_options(target, state_schema));
 }
 
 ZohoSession::ZohoSession(const ZohoConnection& source, const DaemonConfig& daemon, Clock& clock)
@@ -145,6 +152,8 @@ void meet_organisation(ApiClient& client,
     }
     organisation.first_contact = answer.date.value_or(clock.wall_seconds());
     organisation.credits_allowed = allowed_credits(daemon.credits, answer);
+    organisation.credits_reserved =
+        daemon.credits.daily.value_or(daily_credits(answer)) - organisation.credits_allowed;
 }
 
 void meet_organisation_within_credits(ApiClient& client,
@@ -160,6 +169,7 @@ void meet_organisation_within_credits(ApiClient& client,
         gate.set_credits_left(1);
     }
     meet_organisation(client, config.source, config.daemon, clock, organisation, stop);
+    gate.keep_reserve(organisation.credits_reserved);
 }
 
 std::uint64_t allowed_credits(const CreditsConfig& config, const ZohoOrganisation& organisation) {

@@ -7,7 +7,9 @@
 #include "daemon/zoho/request_gate.hpp"
 #include "daemon/zoho/settings.hpp"
 #include "daemon/zoho/token_provider.hpp"
+#include "sinks/postgres/postgres_sink.hpp"
 #include "sinks/sink.hpp"
+#include "sinks/sqlite/sqlite_sink.hpp"
 
 #include <memory>
 #include <stop_token>
@@ -16,6 +18,9 @@
 namespace zohosyncd {
 
 ZohoSettings zoho_settings(const ZohoConnection& source, const DaemonConfig& daemon);
+
+SqliteOptions sqlite_options(const TargetConnection& target, const std::string& state_schema);
+PostgresOptions postgres_options(const TargetConnection& target, const std::string& state_schema);
 
 /// A sink for the target; it connects when first used.
 std::unique_ptr<Sink> make_sink(const TargetConnection& target, const std::string& state_schema);

@@ -29,7 +29,10 @@ ExitCode discover_verb(const ZohoConnection& source,
                        Clock& clock,
                        const std::stop_token& stop);
 /// Reads the configuration itself, since what is wrong with it is a part of the answer.
-ExitCode check_verb(const ConfigOverrides& overrides, CheckOptions options, Clock& clock);
+ExitCode check_verb(const ConfigOverrides& overrides,
+                    CheckOptions options,
+                    Clock& clock,
+                    const std::stop_token& stop);
 ExitCode status_verb(const Config& config, bool as_json, bool counts_rows, Clock& clock);
 ExitCode reset_verb(const Config& config, const std::vector<std::string>& streams);
 ExitCode migrate_verb(const Config& config);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cstdlib>
 
 namespace zohosyncd {
@@ -89,8 +90,25 @@ void ApiClient::send(const ApiRequest& request,
         }
         throw;
     }
+    note_credits_remaining();
     if (response_.status == too_many_requests) {
         gate_.pause(retry_after_of(response_));
+    }
+}
+
+/// Zoho sends it once half of the day's credits are spent, and not with a 401 (zoho-api-facts
+/// §11.4).
+void ApiClient::note_credits_remaining() {
+    constexpr long unauthorized = 401;
+    const std::string header = response_.header("x-api-credits-remaining");
+    std::uint64_t remaining = 0;
+    const auto [end, error] =
+        std::from_chars(header.data(), header.data() + header.size(), remaining);
+    const bool is_number = error == std::errc{} && end == header.data() + header.size();
+    if (is_number) {
+        gate_.believe_remaining(remaining);
+    } else if (header.empty() && response_.status < 500 && response_.status != unauthorized) {
+        gate_.believe_remaining(std::nullopt);
     }
 }
 
@@ -118,8 +136,12 @@ ApiReply ApiClient::get(const ApiRequest& request, const std::stop_token& stop) 
     }
     gate_.succeeded();
     ZOHOSYNCD_FAILPOINT("request.answered");
-    ApiReply reply{response_.status, parse_http_date(response_.header("date")), &response_.body};
+    ApiReply reply{
+        response_.status, parse_http_date(response_.header("date")), {}, &response_.body};
     const auto wall = clock_.wall_seconds();
+    if (reply.date) {
+        reply.skew = *reply.date - wall;
+    }
     if (!reply.date) {
         warn_of_missing_date();
     } else if (std::chrono::abs(*reply.date - wall) > settings_.date_tolerance) {

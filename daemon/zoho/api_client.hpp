@@ -28,6 +28,8 @@ struct ApiReply {
     long status = 0;
     /// The `Date` header, when it is there and within the tolerance of our own clock.
     std::optional<std::chrono::sys_seconds> date;
+    /// How far that header is ahead of our own clock; unset when it is missing.
+    std::optional<std::chrono::seconds> skew;
     std::string* body = nullptr; ///< Valid until the next call; may be modified (parsers pad it).
 
     [[nodiscard]] bool has_body() const { return status == 200; }
@@ -54,6 +56,7 @@ private:
     void send(const ApiRequest& request, const std::string& token, const std::stop_token& stop);
     void warn_of_skew(std::chrono::seconds skew);
     void warn_of_missing_date();
+    void note_credits_remaining();
     void require_json() const;
     [[noreturn]] void fail(const ApiRequest& request) const;
 

@@ -130,6 +130,7 @@ ZohoOrganisation read_organisation(ApiClient& client, const std::stop_token& sto
     }
     ZohoOrganisation organisation;
     organisation.date = reply.date;
+    organisation.skew = reply.skew;
     organisation.id = text_at(list.front(), "zgid");
     const auto licence = list.front().find("license_details");
     if (licence != list.front().end() && licence->is_object()) {

@@ -59,6 +59,7 @@ struct ZohoOrganisation {
     std::string edition; ///< "free", "enterprise", …; empty when Zoho does not say.
     std::uint64_t licences = 0;
     std::optional<std::chrono::sys_seconds> date; ///< Zoho's clock when it answered.
+    std::optional<std::chrono::seconds> skew;     ///< How far that is ahead of ours, however much.
 };
 
 ZohoOrganisation read_organisation(ApiClient& client, const std::stop_token& stop);

@@ -19,12 +19,16 @@ constexpr Backoff::Policy pause_policy{2s, 5min};
 constexpr std::chrono::milliseconds longest_hint = 1h;
 // While the budget is spent, the window frees credits minute by minute.
 constexpr std::chrono::milliseconds budget_wait = 1min;
+// Zoho tells what is left only in replies, so while that is nothing one request looks again so
+// often: two dozen a day, which our own count still covers.
+constexpr auto zoho_look = 1h;
 
 } // namespace
 
 RequestGate::RequestGate(Limits limits, Clock& clock, unsigned jitter)
     : limits_(limits), clock_(clock), limiter_(limits.per_second, window), backoff_(pause_policy),
-      jitter_(jitter), paused_until_(Clock::TimePoint::min()) {}
+      jitter_(jitter), paused_until_(Clock::TimePoint::min()),
+      zoho_said_at_(Clock::TimePoint::min()) {}
 
 bool RequestGate::may_pass() const {
     return !turn_is_taken_ && in_flight_ < limits_.in_flight && !(is_probing_ && in_flight_ > 0);
@@ -71,11 +75,8 @@ RequestGate::Permit RequestGate::acquire(bool costs_credit, const std::stop_toke
         throw;
     }
     --waiting_;
-    if (costs_credit && credits_left_ && *credits_left_ <= 0) {
-        throw SyncError(
-            ErrorKind::credits_exhausted,
-            "the API credits allowed for 24 hours are spent; raise daemon.credits or wait")
-            .with_retry_after(budget_wait);
+    if (costs_credit) {
+        require_credit();
     }
     (void)limiter_.reserve(clock_.now());
     ++in_flight_;
@@ -85,8 +86,65 @@ RequestGate::Permit RequestGate::acquire(bool costs_credit, const std::stop_toke
         if (credits_left_) {
             --*credits_left_;
         }
+        if (zoho_remaining_) {
+            --*zoho_remaining_;
+        }
     }
     return Permit(*this);
+}
+
+void RequestGate::require_credit() {
+    if (credits_left_ && *credits_left_ <= 0) {
+        throw SyncError(
+            ErrorKind::credits_exhausted,
+            "the API credits allowed for 24 hours are spent; raise daemon.credits or wait")
+            .with_retry_after(budget_wait);
+    }
+    if (zoho_remaining_ && *zoho_remaining_ <= reserve_) {
+        const auto now = clock_.now();
+        if (now - zoho_said_at_ < zoho_look) {
+            throw SyncError(ErrorKind::credits_exhausted,
+                            "Zoho has no more API credits left for today than the reserve of " +
+                                std::to_string(reserve_) +
+                                ": something else spends them; lower daemon.credits.reserve, or "
+                                "wait")
+                .with_retry_after(budget_wait);
+        }
+        zoho_said_at_ = now;
+    }
+}
+
+std::optional<std::int64_t> RequestGate::left_by_both() const {
+    if (!zoho_remaining_) {
+        return credits_left_;
+    }
+    const auto by_zoho = *zoho_remaining_ - reserve_;
+    return credits_left_ ? std::min(*credits_left_, by_zoho) : by_zoho;
+}
+
+void RequestGate::believe_remaining(std::optional<std::uint64_t> remaining) {
+    constexpr std::uint64_t most = 1'000'000'000; // Far more than any edition has.
+    const std::lock_guard lock(mutex_);
+    zoho_remaining_.reset();
+    if (remaining) {
+        zoho_remaining_ = static_cast<std::int64_t>(std::min(*remaining, most));
+    }
+    zoho_said_at_ = clock_.now();
+}
+
+void RequestGate::keep_reserve(std::uint64_t credits) {
+    const std::lock_guard lock(mutex_);
+    reserve_ = static_cast<std::int64_t>(credits);
+}
+
+std::optional<std::int64_t> RequestGate::credits_left() const {
+    const std::lock_guard lock(mutex_);
+    return left_by_both();
+}
+
+std::optional<std::int64_t> RequestGate::zoho_remaining() const {
+    const std::lock_guard lock(mutex_);
+    return zoho_remaining_;
 }
 
 void RequestGate::give_back() {

@@ -54,6 +54,15 @@ public:
 
     /// How many credits may still be spent; unset means no limit is known yet.
     void set_credits_left(std::optional<std::int64_t> credits);
+    /// What Zoho says is left to the whole organisation, others included; unset when it does not
+    /// say, which it does only from half of the day's credits on.
+    void believe_remaining(std::optional<std::uint64_t> remaining);
+    /// So many of what Zoho says is left stay untouched.
+    void keep_reserve(std::uint64_t credits);
+    /// What may still be spent by both counts; unset without any limit.
+    [[nodiscard]] std::optional<std::int64_t> credits_left() const;
+    /// The last word of Zoho, less what was sent since.
+    [[nodiscard]] std::optional<std::int64_t> zoho_remaining() const;
     [[nodiscard]] std::uint64_t credits_spent() const;
     /// Requests sent that cost a credit, since the last call of this function.
     std::uint64_t take_credits_spent();
@@ -72,6 +81,8 @@ public:
 
 private:
     void give_back();
+    void require_credit();
+    [[nodiscard]] std::optional<std::int64_t> left_by_both() const;
     [[nodiscard]] bool may_pass() const;
     void wait_for_turn(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
     void sleep_unlocked(std::unique_lock<std::mutex>& lock,
@@ -93,6 +104,9 @@ private:
     std::uint64_t sent_ = 0;
     std::optional<std::int64_t> credits_left_;
     std::uint64_t credits_spent_ = 0;
+    std::optional<std::int64_t> zoho_remaining_;
+    std::int64_t reserve_ = 0;
+    Clock::TimePoint zoho_said_at_;
 };
 
 } // namespace zohosyncd

@@ -145,7 +145,9 @@ sqlite3* Database::handle() {
     if (!database_) {
         ZOHOSYNCD_FAILPOINT("sqlite.open");
         sqlite3* raw = nullptr;
-        const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+        const int flags = (options_.is_read_only ? SQLITE_OPEN_READONLY
+                                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
+                          SQLITE_OPEN_NOMUTEX;
         const int code = sqlite3_open_v2(options_.path.c_str(), &raw, flags, nullptr);
         database_.reset(raw);
         if (code != SQLITE_OK) {
@@ -160,8 +162,9 @@ sqlite3* Database::handle() {
         sqlite3_busy_timeout(raw, static_cast<int>(options_.busy_timeout.count()));
         try {
             // FULL costs nothing at our batch sizes and survives a power cut.
-            script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = "
-                   "OFF");
+            script(options_.is_read_only ? "PRAGMA trusted_schema = OFF"
+                                         : "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+                                           "PRAGMA trusted_schema = OFF");
         } catch (...) {
             database_.reset();
             throw;

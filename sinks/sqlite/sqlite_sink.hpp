@@ -12,6 +12,7 @@ struct SqliteOptions {
     std::string path;
     std::chrono::milliseconds busy_timeout{5'000};
     std::string state_prefix = "zohosync";
+    bool is_read_only = false; ///< Opens the file as it is, and changes nothing.
 };
 
 /// A sink that writes into a SQLite file; tables carry TableName::table only. The lease is also a

@@ -1,0 +1,324 @@
+#include "daemon/app/check_zoho.hpp"
+
+#include "daemon/app/session.hpp"
+#include "daemon/core/errors.hpp"
+#include "daemon/zoho/loose_lists.hpp"
+#include "daemon/zoho/metadata.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+namespace zohosyncd {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Harmless, but a clock that is watched over is not so far off.
+constexpr auto notable_skew = 30s;
+// Less than so much of the allowance left is worth a word.
+constexpr std::uint64_t few_credits_share = 10;
+
+bool is_about_scopes(const SyncError& error) {
+    return error.zoho_code() == "OAUTH_SCOPE_MISMATCH";
+}
+
+/// The scope that a path of the API needs (zoho-api-facts §1.4).
+std::string scope_for(const std::string& path) {
+    if (path.starts_with("/settings")) {
+        return "ZohoCRM.settings.READ";
+    }
+    if (path.starts_with("/users")) {
+        return "ZohoCRM.users.READ";
+    }
+    return path.starts_with("/org") ? "ZohoCRM.org.READ" : "ZohoCRM.modules.READ";
+}
+
+/// The key of the connection that the token endpoint's refusal is about.
+std::string key_at_fault(const SyncError& error) {
+    constexpr std::pair<std::string_view, const char*> keys[] = {
+        {"invalid_client", "secrets.client_id"},
+        {"invalid_client_secret", "secrets.client_secret"},
+        {"missing_org_info", "secrets.soid"},
+        {"invalid_scope", "inputs.scopes"},
+        {"invalid_code", "secrets.refresh_token"},
+    };
+    for (const auto& [code, key] : keys) {
+        if (error.zoho_code() == code) {
+            return key;
+        }
+    }
+    return "secrets";
+}
+
+class ZohoCheck {
+public:
+    ZohoCheck(const Config& config,
+              const std::optional<TargetInspection>& target,
+              Clock& clock,
+              CheckReport& report,
+              const std::stop_token& stop)
+        : config_(config), target_(target), report_(report), stop_(stop),
+          session_(config.source, config.daemon, clock), client_(session_.make_client()) {}
+
+    void run() {
+        pay_from_what_is_left(allowed_credits(config_.daemon.credits, {}));
+        if (!organisation()) {
+            return;
+        }
+        for (const auto& stream : config_.streams) {
+            if (!endpoint(stream)) {
+                break;
+            }
+        }
+        credits(); // Last, so that Zoho's own count is the newest.
+    }
+
+private:
+    /// A check may not take what the daemon is not allowed to either; but one request tells the
+    /// edition, and so how much that is.
+    void pay_from_what_is_left(std::uint64_t allowed) {
+        const auto spent = target_ ? target_->credits_spent : 0;
+        const auto left = static_cast<std::int64_t>(allowed) - static_cast<std::int64_t>(spent);
+        const bool is_certain = config_.daemon.credits.daily.has_value() || !zoho_.id.empty();
+        session_.gate().set_credits_left(is_certain ? left : std::max<std::int64_t>(left, 1));
+    }
+
+    std::string place(const std::string& key) const { return config_.source.lines.place(key); }
+
+    /// False when nothing more can be asked.
+    bool organisation() {
+        try {
+            zoho_ = read_organisation(*client_, stop_);
+        } catch (const SyncError& error) {
+            if (error.kind() == ErrorKind::stopped) {
+                throw;
+            }
+            if (error.kind() != ErrorKind::denied) {
+                no_way_in(error);
+                return false;
+            }
+            report_.warn("organisation",
+                         fmt::format("unknown ({}): add the scope ZohoCRM.org.READ, or set "
+                                     "daemon.credits.daily",
+                                     error.zoho_code()),
+                         place("inputs.scopes"));
+        }
+        report_.ok("credentials", "accepted by " + session_.settings().accounts_url);
+        report_.ok("data centre", session_.settings().api_domain);
+        if (!zoho_.id.empty()) {
+            clocks();
+            identity();
+            session_.gate().keep_reserve(daily() - allowed());
+            pay_from_what_is_left(allowed());
+        }
+        return true;
+    }
+
+    void no_way_in(const SyncError& error) {
+        switch (error.kind()) {
+        case ErrorKind::wrong_data_center:
+            report_.fail("data centre", error.what(), place("secrets.accounts_url"));
+            return;
+        case ErrorKind::unreachable:
+        case ErrorKind::network:
+        case ErrorKind::server_error:
+        case ErrorKind::bad_response:
+            report_.fail("network", error.what(), place("secrets.api_domain"));
+            return;
+        case ErrorKind::unsafe_file:
+            return; // The files were looked at before.
+        case ErrorKind::credits_exhausted:
+            report_.fail("credits", error.what(), config_.lines.place("daemon.credits"));
+            return;
+        case ErrorKind::rate_limited:
+            report_.fail("credits", error.what(), place("inputs.rate"));
+            return;
+        default:
+            report_.fail("credentials", error.what(), place(key_at_fault(error)));
+        }
+    }
+
+    void clocks() {
+        if (!zoho_.skew) {
+            report_.warn("clock",
+                         "Zoho's replies carry no Date: a proxy in between removes it, and marks "
+                         "fall back on Modified_Time");
+            return;
+        }
+        const auto off = std::chrono::abs(*zoho_.skew);
+        const auto text =
+            fmt::format("{} s {} Zoho's", off.count(), *zoho_.skew >= 0s ? "behind" : "ahead of");
+        if (off > session_.settings().date_tolerance) {
+            report_.fail("clock",
+                         "this machine's clock is " + text +
+                             ": let NTP set it (timedatectl set-ntp true)");
+        } else if (off > notable_skew) {
+            report_.warn("clock", "this machine's clock is " + text + ": let NTP set it");
+        } else {
+            report_.ok("clock", text);
+        }
+    }
+
+    void identity() {
+        const auto& soid = config_.source.soid;
+        const std::string named = soid.substr(soid.find('.') + 1);
+        if (!soid.empty() && named != zoho_.id) {
+            report_.fail("organisation",
+                         "soid names " + named + ", but the token is of organisation " + zoho_.id +
+                             ": correct it",
+                         place("secrets.soid"));
+            return;
+        }
+        const auto foreign = foreign_organisation();
+        if (!foreign.empty()) {
+            report_.fail_with(ExitCode::wrong_org,
+                              "organisation",
+                              "the target holds organisation " + foreign +
+                                  ", but the credentials are of organisation " + zoho_.id +
+                                  ": use another target, or the right connection",
+                              config_.lines.place("target"));
+            return;
+        }
+        report_.ok("organisation",
+                   zoho_.id + (target_ && !target_->states.empty() ? ", as in the target" : ""));
+    }
+
+    [[nodiscard]] std::string foreign_organisation() const {
+        if (target_) {
+            for (const auto& state : target_->states) {
+                if (!state.org.empty() && state.org != zoho_.id) {
+                    return state.org;
+                }
+            }
+        }
+        return {};
+    }
+
+    [[nodiscard]] std::uint64_t daily() const {
+        return config_.daemon.credits.daily.value_or(daily_credits(zoho_));
+    }
+
+    [[nodiscard]] std::uint64_t allowed() const {
+        return allowed_credits(config_.daemon.credits, zoho_);
+    }
+
+    void credits() {
+        const auto where = config_.lines.place("daemon.credits");
+        const auto spent = (target_ ? target_->credits_spent : 0) + session_.gate().credits_spent();
+        const auto left = session_.gate().credits_left().value_or(0);
+        const auto by_zoho = session_.gate().zoho_remaining();
+        const std::string text =
+            fmt::format("{} a day{}, {} for us, {} spent in the last 24 h{}",
+                        daily(),
+                        config_.daemon.credits.daily ? " (as configured)"
+                        : zoho_.edition.empty()
+                            ? " (edition unknown)"
+                            : fmt::format(" ({}, {} licences)", zoho_.edition, zoho_.licences),
+                        allowed(),
+                        spent,
+                        by_zoho ? fmt::format("; Zoho has {} left for everybody", *by_zoho) : "");
+        if (left <= 0) {
+            report_.fail(
+                "credits", text + ": nothing is left; raise daemon.credits, or wait", where);
+        } else if (static_cast<std::uint64_t>(left) * few_credits_share < allowed()) {
+            report_.warn(
+                "credits", text + ": little is left; raise daemon.credits, or wait", where);
+        } else if (!zoho_.edition.empty() && daily() > daily_credits(zoho_)) {
+            report_.warn("credits",
+                         text +
+                             fmt::format(": the edition has only {} a day", daily_credits(zoho_)),
+                         where);
+        } else {
+            report_.ok("credits", text);
+        }
+    }
+
+    /// False when it was the organisation that failed, not the endpoint.
+    bool endpoint(const StreamConfig& stream) {
+        const std::string check = "endpoint " + stream.endpoint.stream;
+        path_.clear();
+        try {
+            report_.ok(check, read(stream));
+            return true;
+        } catch (const SyncError& error) {
+            if (error.kind() == ErrorKind::stopped) {
+                throw;
+            }
+            if (error.kind() == ErrorKind::credits_exhausted) {
+                return false; // Told with the credits.
+            }
+            if (is_about_scopes(error)) {
+                report_.fail(check,
+                             fmt::format("GET {} needs the scope {}: add it to inputs.scopes, and "
+                                         "to the Self Client",
+                                         path_,
+                                         scope_for(path_)),
+                             place("inputs.scopes"));
+                return true;
+            }
+            report_.fail(
+                check,
+                error.what(),
+                KeyLines{config_.file, "streams", stream.line, {}}.place(stream.endpoint.stream));
+            if (reaction_to(error.kind()) == Reaction::deny_stream) {
+                return true;
+            }
+            report_.fail("endpoints", "the others were not looked at: mend this first");
+            return false;
+        }
+    }
+
+    std::string read(const StreamConfig& stream) {
+        const auto& endpoint = stream.endpoint;
+        if (endpoint.kind != EndpointKind::records) {
+            const auto request = loose_page_request(endpoint.kind, 1);
+            get(request);
+            return "GET " + request.path;
+        }
+        path_ = "/settings/fields?module=" + endpoint.module;
+        const auto fields = read_fields(*client_, endpoint.module, stop_);
+        get({"/" + endpoint.module,
+             {{"fields", "id,Modified_Time"},
+              {"sort_by", "Modified_Time"},
+              {"sort_order", "asc"},
+              {"per_page", "1"}},
+             {}});
+        const bool reads_deletions = endpoint.has_delete_list &&
+                                     stream.mode == StreamMode::incremental &&
+                                     stream.delete_missing != DeleteMissing::none;
+        if (reads_deletions) {
+            get({"/" + endpoint.module + "/deleted", {{"type", "all"}, {"per_page", "1"}}, {}});
+        }
+        return fmt::format("fields ({}), list{}",
+                           std::count_if(fields.begin(), fields.end(), is_delivered_by_lists),
+                           reads_deletions ? ", deletions" : "");
+    }
+
+    void get(const ApiRequest& request) {
+        path_ = request.path;
+        (void)client_->get(request, stop_);
+    }
+
+    const Config& config_;
+    const std::optional<TargetInspection>& target_;
+    CheckReport& report_;
+    const std::stop_token& stop_;
+    ZohoSession session_;
+    std::unique_ptr<ApiClient> client_;
+    ZohoOrganisation zoho_;
+    std::string path_; ///< Of the request under way.
+};
+
+} // namespace
+
+void check_zoho(const Config& config,
+                const std::optional<TargetInspection>& target,
+                Clock& clock,
+                CheckReport& report,
+                const std::stop_token& stop) {
+    ZohoCheck(config, target, clock, report, stop).run();
+}
+
+} // namespace zohosyncd

@@ -1,0 +1,89 @@
+#include "sinks/sqlite/inspect.hpp"
+
+#include "sinks/common/migration.hpp"
+#include "sinks/sqlite/state.hpp"
+
+#include <filesystem>
+
+namespace zohosyncd {
+namespace {
+
+using Level = TargetFinding::Level;
+using sqlite::Database;
+
+bool has(Database& database, const std::string& type, const std::string& name) {
+    return database.number(
+               "SELECT count(*) FROM sqlite_schema WHERE type = ?1 AND lower(name) = lower(?2)",
+               type,
+               name) > 0;
+}
+
+void inspect_state(Database& database, const std::string& connection, TargetInspection& result) {
+    const auto& prefix = database.options().state_prefix;
+    if (!has(database, "table", prefix + "_schema_migrations")) {
+        result.add(
+            Level::ok, "state schema", prefix + "_… are new; they are made at the first start");
+        return;
+    }
+    const auto version = database
+                             .number("SELECT coalesce(max(version), 0) FROM " +
+                                     database.state_table("schema_migrations"))
+                             .value_or(0);
+    const auto newest = sqlite_migrations().back().version;
+    if (version > newest) {
+        result.add(Level::fail,
+                   "state schema",
+                   prefix + "_… have version " + std::to_string(version) + ", this program knows " +
+                       std::to_string(newest) + ": install a newer zohosyncd");
+        return;
+    }
+    result.add(Level::ok,
+               "state schema",
+               prefix + "_…, version " + std::to_string(version) +
+                   (version < newest
+                        ? "; version " + std::to_string(newest) + " comes at the next start"
+                        : ""));
+    if (version > 0) {
+        result.has_state = true;
+        result.states = load_states(database, connection);
+        result.credits_spent = static_cast<std::uint64_t>(
+            database
+                .number("SELECT coalesce(sum(credits), 0) FROM " + database.state_table("credits") +
+                            " WHERE connection = ?1 AND minute > strftime('%s', 'now') / 60 - 1440",
+                        connection)
+                .value_or(0));
+    }
+}
+
+} // namespace
+
+TargetInspection inspect_sqlite(const SqliteOptions& options,
+                                const std::string& connection,
+                                std::span<const TableName> tables) {
+    TargetInspection result;
+    std::error_code error;
+    if (!std::filesystem::exists(options.path, error)) {
+        result.add(Level::ok,
+                   "target",
+                   options.path + " is new; it is made at the first start",
+                   "instance");
+        return result;
+    }
+    SqliteOptions read_only = options;
+    read_only.is_read_only = true;
+    Database database(read_only);
+    return database.read([&] {
+        result.add(Level::ok, "target version", std::string("SQLite ") + sqlite3_libversion());
+        for (const auto& table : tables) {
+            if (has(database, "view", table.table)) {
+                result.add(Level::fail,
+                           "target tables",
+                           table.table + " is a view: rename it, or choose another object");
+            }
+        }
+        inspect_state(database, connection, result);
+        return std::move(result);
+    });
+}
+
+} // namespace zohosyncd
