@@ -17,7 +17,7 @@ FROM debian:bookworm-slim
 # The libraries that the program is linked with, Zoho's certificate authorities, and time zones for CRON_TZ.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-    ca-certificates libcurl4 libdate-tz3 libfmt9 libpq5 libpqxx-6.4 libsimdjson14 libspdlog1.10 libsqlite3-0 libssl3 \
+    ca-certificates libcpp-httplib0.11 libcurl4 libdate-tz3 libfmt9 libpq5 libpqxx-6.4 libprometheus-cpp-core1.0 libsimdjson14 libspdlog1.10 libsqlite3-0 libssl3 \
     libyaml-cpp0.7 tzdata \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --gid 65532 zohosyncd \

@@ -70,6 +70,8 @@ ExitCode with_config(const CommandLine& command, Clock& clock, const std::stop_t
         return verify_verb(config, command.verify, clock, stop);
     case Verb::migrate:
         return migrate_verb(config);
+    case Verb::healthcheck:
+        return healthcheck_verb(config);
     case Verb::check:
     case Verb::conns_list:
     case Verb::conns_test:

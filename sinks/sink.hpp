@@ -4,6 +4,7 @@
 #include "daemon/core/identifiers.hpp"
 #include "daemon/core/schema.hpp"
 #include "daemon/core/stream_state.hpp"
+#include "daemon/core/target_report.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -173,6 +174,15 @@ public:
 
     /// Number of live (not deleted) rows.
     virtual std::uint64_t count_rows(const TableName& table) = 0;
+
+    /// The same, but a large table may be estimated, with its deleted rows; 0 without a table.
+    virtual std::uint64_t about_rows(const TableName& table) { return count_rows(table); }
+
+    /// What people want to see beside the states. Requires migrate().
+    virtual TargetReport report(const std::string& connection) {
+        (void)connection;
+        return {};
+    }
 
     /// Adds API credits spent to the current minute and returns the sum of the last 24 hours
     /// (target's clock).

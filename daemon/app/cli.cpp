@@ -19,6 +19,7 @@ struct RawOptions {
     std::string log_level;
     std::string log_format = "text";
     std::string connection;
+    bool is_healthcheck = false;
 };
 
 void add_common(CLI::App& verb, RawOptions& raw) {
@@ -71,9 +72,21 @@ void add_conns(CLI::App& app, RawOptions& raw) {
     }
 }
 
+/// Not a verb: a container's health check names the program and a flag.
+void add_healthcheck(CLI::App& app, RawOptions& raw) {
+    app.add_flag("--healthcheck",
+                 raw.is_healthcheck,
+                 "Asks the daemon that runs here (at daemon.listen) whether it is alive: exit 0 or "
+                 "1. Takes -r and --env-file");
+    auto& overrides = raw.command.overrides;
+    app.add_option("-r,--replication", overrides.replication_file)->group("");
+    app.add_option("--env-file", overrides.env_file)->group("");
+}
+
 void describe(CLI::App& app, RawOptions& raw) {
     app.set_version_flag("--version", std::string("zohosyncd ") + ZOHOSYNCD_VERSION);
-    app.require_subcommand(1);
+    app.require_subcommand(0, 1);
+    add_healthcheck(app, raw);
     add_selection(
         *add_verb(app, raw, Verb::run, "run", "Keeps the target equal to Zoho until SIGTERM"), raw);
     add_selection(*add_verb(app, raw, Verb::sync, "sync", "One pass over the streams, then exit"),
@@ -142,6 +155,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     describe(app, raw);
     try {
         app.parse(argc, argv);
+        if (app.get_subcommands().empty() && !raw.is_healthcheck) {
+            throw CLI::RequiredError::Subcommand(1);
+        }
     } catch (const CLI::ParseError& error) {
         for (const auto* later : {"plan"}) {
             if (argc > 1 && std::string_view(argv[1]) == later) {
@@ -153,7 +169,14 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
         const bool is_help = app.exit(error, std::cout, std::cerr) == 0;
         return {std::nullopt, is_help ? 0 : static_cast<int>(ExitCode::bad_usage)};
     }
+    if (raw.is_healthcheck) {
+        raw.command.verb = Verb::healthcheck;
+    }
     return finished(raw);
+}
+
+const char* program_version() {
+    return ZOHOSYNCD_VERSION;
 }
 
 } // namespace zohosyncd

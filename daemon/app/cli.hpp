@@ -21,7 +21,8 @@ enum class Verb {
     verify,
     conns_list,
     conns_test,
-    conns_discover
+    conns_discover,
+    healthcheck ///< `--healthcheck`: no verb in the command line.
 };
 
 struct CheckOptions {
@@ -48,6 +49,9 @@ struct ParsedCommandLine {
     std::optional<CommandLine> command;
     int exit_code = 0;
 };
+
+/// Of this program, such as "0.1.0".
+const char* program_version();
 
 ParsedCommandLine parse_command_line(int argc, const char* const* argv);
 

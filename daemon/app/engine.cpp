@@ -139,14 +139,12 @@ void Engine::finished(std::size_t stream, const RunResult& result) {
     std::uniform_real_distribution<double> share(0.0, 1.0);
     const bool goes_on = timetable_.finished(
         stream, result, share(jitter_), {parts_.clock.now(), parts_.clock.wall_seconds()});
-    if (!goes_on) {
-        parts_.board.update(parts_.config.streams[stream].endpoint.stream,
-                            [](StreamProgress& line) {
-                                if (line.activity == StreamActivity::backing_off) {
-                                    line.activity = StreamActivity::failed;
-                                }
-                            });
-    }
+    parts_.board.update(parts_.config.streams[stream].endpoint.stream, [&](StreamProgress& line) {
+        line.next_run = timetable_.due(stream);
+        if (!goes_on && line.activity == StreamActivity::backing_off) {
+            line.activity = StreamActivity::failed;
+        }
+    });
 }
 
 } // namespace zohosyncd

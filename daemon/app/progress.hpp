@@ -33,6 +33,7 @@ struct StreamProgress {
     std::string error;
     std::string anchor; ///< Records older than this are not read; empty where everything is.
     Clock::TimePoint started;
+    std::optional<Clock::TimePoint> next_run; ///< While it waits for its turn.
     std::optional<Findings> findings; ///< Of a verification that has come to its end.
 };
 

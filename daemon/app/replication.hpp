@@ -37,6 +37,14 @@ public:
 
     [[nodiscard]] const RequestGate& gate() { return session_.gate(); }
 
+    [[nodiscard]] const Config& config() const { return config_; }
+
+    /// As met.
+    [[nodiscard]] const Organisation& organisation() const { return organisation_; }
+
+    /// Of the lease; 0 before it was taken.
+    [[nodiscard]] std::int64_t epoch() const { return lease_.epoch(); }
+
 private:
     Engine::Outcome
     run_engine(const EngineParts& parts, EngineMode mode, const std::stop_token& stop);

@@ -58,6 +58,11 @@ public:
     /// the stream is given up.
     bool finished(std::size_t stream, const RunResult& result, double jitter, Moment now);
 
+    /// When the stream falls due; unset while it runs, and when it will not run again.
+    [[nodiscard]] std::optional<Clock::TimePoint> due(std::size_t stream) const {
+        return slots_[stream].due;
+    }
+
     /// Failures in a row.
     [[nodiscard]] int attempts(std::size_t stream) const { return slots_[stream].attempts; }
 

@@ -33,6 +33,8 @@ ExitCode check_verb(const ConfigOverrides& overrides,
                     CheckOptions options,
                     Clock& clock,
                     const std::stop_token& stop);
+/// Whether the daemon under this configuration is alive; says why not on stderr.
+ExitCode healthcheck_verb(const Config& config);
 ExitCode status_verb(const Config& config, bool as_json, bool counts_rows, Clock& clock);
 ExitCode reset_verb(const Config& config, const std::vector<std::string>& streams);
 ExitCode migrate_verb(const Config& config);

@@ -89,6 +89,7 @@ struct CreditsConfig {
 struct DaemonConfig {
     std::string listen = "127.0.0.1:9464";
     std::string token_file; ///< Bearer token that `listen` needs beyond loopback; may be empty.
+    Secret status_token;    ///< What is in it.
     std::string state_schema = "zohosync";
     std::chrono::seconds overlap = std::chrono::minutes(5);
     std::string details = "off";

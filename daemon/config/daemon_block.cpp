@@ -63,12 +63,16 @@ private:
     void read_token_file() {
         if (const auto path = value("token_file"); !path.empty()) {
             result_.token_file = absolute_path(path, environment_.working_directory);
-            resolve_secret("file:" + result_.token_file,
-                           block_.file(),
-                           block_.find("token_file")->line,
-                           block_.path_of("token_file"),
-                           environment_,
-                           block_.problems());
+            const auto token = resolve_secret("file:" + result_.token_file,
+                                              block_.file(),
+                                              block_.find("token_file")->line,
+                                              block_.path_of("token_file"),
+                                              environment_,
+                                              block_.problems());
+            if (token && trim(*token).empty()) {
+                block_.error("token_file", "the file is empty; it has to hold a token");
+            }
+            result_.status_token = Secret(std::string(trim(token.value_or(""))));
         }
     }
 

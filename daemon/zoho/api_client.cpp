@@ -144,7 +144,8 @@ ApiReply ApiClient::get(const ApiRequest& request, const std::stop_token& stop) 
     }
     if (!reply.date) {
         warn_of_missing_date();
-    } else if (std::chrono::abs(*reply.date - wall) > settings_.date_tolerance) {
+    } else if (gate_.note_clock_skew(*reply.date - wall);
+               std::chrono::abs(*reply.date - wall) > settings_.date_tolerance) {
         warn_of_skew(*reply.date - wall);
         reply.date.reset();
     }

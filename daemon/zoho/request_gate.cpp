@@ -201,9 +201,22 @@ void RequestGate::return_credits_spent(std::uint64_t credits) {
     credits_spent_ += credits;
 }
 
+void RequestGate::note_clock_skew(std::chrono::seconds skew) {
+    const std::lock_guard lock(mutex_);
+    clock_skew_ = skew;
+}
+
 RequestGate::Snapshot RequestGate::snapshot() const {
     const std::lock_guard lock(mutex_);
-    return {sent_, in_flight_, waiting_, paused_until_ > clock_.now(), is_probing_};
+    const bool is_paused = paused_until_ > clock_.now();
+    return {sent_,
+            in_flight_,
+            waiting_,
+            is_paused,
+            is_probing_,
+            is_paused ? std::optional(paused_until_) : std::nullopt,
+            credits_left_,
+            clock_skew_};
 }
 
 } // namespace zohosyncd

@@ -75,7 +75,15 @@ public:
         std::size_t waiting = 0; ///< For the rate, for a place in flight, or for a pause to end.
         bool is_paused = false;
         bool is_probing = false; ///< After a pause, until a request has come back well.
+        std::optional<Clock::TimePoint> paused_until = {};
+        std::optional<std::int64_t> credits_left = {};
+        std::chrono::seconds clock_skew{0}; ///< Zoho's Date less our clock, as last noted.
     };
+
+    /// Noted for the snapshot alone.
+    void note_clock_skew(std::chrono::seconds skew);
+
+    [[nodiscard]] const Limits& limits() const { return limits_; }
 
     [[nodiscard]] Snapshot snapshot() const;
 
@@ -107,6 +115,7 @@ private:
     std::optional<std::int64_t> zoho_remaining_;
     std::int64_t reserve_ = 0;
     Clock::TimePoint zoho_said_at_;
+    std::chrono::seconds clock_skew_{0};
 };
 
 } // namespace zohosyncd

@@ -10,6 +10,7 @@
 #include "sinks/postgres/page_writer.hpp"
 #include "sinks/postgres/prepare.hpp"
 #include "sinks/postgres/quarantine.hpp"
+#include "sinks/postgres/report.hpp"
 #include "sinks/postgres/session.hpp"
 #include "sinks/postgres/stage.hpp"
 #include "sinks/postgres/state.hpp"
@@ -95,6 +96,16 @@ public:
     int reset(const std::string& connection, const std::string& stream) override;
     std::uint64_t count_rows(const TableName& table) override;
     std::uint64_t spend_credits(const std::string& connection, std::uint64_t credits) override;
+
+    std::uint64_t about_rows(const TableName& table) override {
+        return session_.read("estimate the rows of " + table.text(),
+                             [&](pqxx::work& tx) { return postgres::about_rows(tx, table); });
+    }
+
+    TargetReport report(const std::string& connection) override {
+        return session_.read("read the report",
+                             [&](pqxx::work& tx) { return load_report(session_, tx, connection); });
+    }
 
 private:
     const BoundTable& bound(const StreamSchema& schema);

@@ -9,6 +9,7 @@
 #include "sinks/sqlite/page_writer.hpp"
 #include "sinks/sqlite/prepare.hpp"
 #include "sinks/sqlite/quarantine.hpp"
+#include "sinks/sqlite/report.hpp"
 #include "sinks/sqlite/stage.hpp"
 #include "sinks/sqlite/state.hpp"
 #include "sinks/sqlite/tables.hpp"
@@ -105,6 +106,19 @@ public:
     int reset(const std::string& connection, const std::string& stream) override;
     std::uint64_t count_rows(const TableName& table) override;
     std::uint64_t spend_credits(const std::string& connection, std::uint64_t credits) override;
+
+    std::uint64_t about_rows(const TableName& table) override {
+        const bool is_there =
+            database_
+                .number("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+                        table.table)
+                .has_value();
+        return is_there ? count_rows(table) : 0;
+    }
+
+    TargetReport report(const std::string& connection) override {
+        return database_.read([&] { return load_report(database_, connection); });
+    }
 
 private:
     const BoundTable& bound(const StreamSchema& schema);
