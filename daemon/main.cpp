@@ -60,6 +60,8 @@ ExitCode with_config(const CommandLine& command, Clock& clock, const std::stop_t
         return run_verb(config, clock, stop);
     case Verb::sync:
         return sync_verb(config, clock, stop);
+    case Verb::plan:
+        return plan_verb(config, command.as_json, clock, stop);
     case Verb::discover:
         return discover_verb(config.source, config.daemon, &config, command.as_json, clock, stop);
     case Verb::status:
@@ -166,7 +168,7 @@ ExitCode work(const CommandLine& command, const std::stop_token& stop) {
 
 /// How much is logged unless --log-level says: little where the output is the answer.
 log::Level usual_level(Verb verb) {
-    if (verb == Verb::check) {
+    if (verb == Verb::check || verb == Verb::plan) {
         return log::Level::off;
     }
     const bool shows_progress =

@@ -51,6 +51,22 @@ TargetInspection inspect_target(const Config& config) {
                      postgres_options(config.target, schema), config.source.name, tables);
 }
 
+std::vector<std::string> preview_table(const Config& config,
+                                       const StreamConfig& stream,
+                                       const StreamSchema& wanted,
+                                       bool has_state) {
+    const StreamKey key{config.source.name, stream.endpoint.stream, stream.target};
+    const auto& schema = config.daemon.state_schema;
+    return config.target.kind == TargetKind::sqlite
+               ? preview_sqlite(
+                     sqlite_options(config.target, schema), key, wanted, stream.casing, has_state)
+               : preview_postgres(postgres_options(config.target, schema),
+                                  key,
+                                  wanted,
+                                  stream.casing,
+                                  has_state);
+}
+
 std::optional<TargetInspection> check_target(const Config& config, CheckReport& report) {
     try {
         auto inspection = inspect_target(config);

@@ -14,6 +14,7 @@ enum class Verb {
     run,
     sync,
     check,
+    plan,
     discover,
     status,
     reset,

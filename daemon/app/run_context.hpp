@@ -22,7 +22,8 @@ namespace zohosyncd {
 
 /// What is known of the organisation while the process runs. Shared by the fetchers.
 struct Organisation {
-    std::string id; ///< zgid.
+    std::string id;      ///< zgid.
+    std::string edition; ///< "enterprise"; empty when Zoho did not say.
     std::chrono::sys_seconds
         first_contact;                  ///< Zoho's clock; the default anchor lies one year before.
     std::uint64_t credits_allowed = 0;  ///< In any 24 hours, with the reserve already taken off.

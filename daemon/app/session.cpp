@@ -151,6 +151,7 @@ void meet_organisation(ApiClient& client,
                             organisation.id + ": correct soid in the connection");
     }
     organisation.first_contact = answer.date.value_or(clock.wall_seconds());
+    organisation.edition = answer.edition;
     organisation.credits_allowed = allowed_credits(daemon.credits, answer);
     organisation.credits_reserved =
         daemon.credits.daily.value_or(daily_credits(answer)) - organisation.credits_allowed;

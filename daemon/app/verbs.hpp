@@ -28,6 +28,7 @@ ExitCode discover_verb(const ZohoConnection& source,
                        bool as_json,
                        Clock& clock,
                        const std::stop_token& stop);
+ExitCode plan_verb(const Config& config, bool as_json, Clock& clock, const std::stop_token& stop);
 /// Reads the configuration itself, since what is wrong with it is a part of the answer.
 ExitCode check_verb(const ConfigOverrides& overrides,
                     CheckOptions options,

@@ -1,16 +1,13 @@
 #include "daemon/core/credit_plan.hpp"
 
+#include "daemon/core/load_estimate.hpp"
+
 #include <algorithm>
 
 namespace zohosyncd {
 namespace {
 
-constexpr double seconds_per_day = 86'400.0;
 constexpr double share_for_polling = 0.8;
-
-double runs_per_day(std::chrono::seconds interval) {
-    return seconds_per_day / static_cast<double>(std::max<std::int64_t>(interval.count(), 1));
-}
 
 } // namespace
 

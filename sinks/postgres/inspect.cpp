@@ -2,6 +2,7 @@
 
 #include "sinks/common/migration.hpp"
 #include "sinks/postgres/catalog.hpp"
+#include "sinks/postgres/prepare.hpp"
 #include "sinks/postgres/state.hpp"
 
 #include <algorithm>
@@ -307,6 +308,15 @@ TargetInspection inspect_postgres(const PostgresOptions& options,
         tx.exec("SET TRANSACTION READ ONLY");
         return Inspector(session, tx, connection).inspect(tables);
     });
+}
+
+std::vector<std::string> preview_postgres(const PostgresOptions& options,
+                                          const StreamKey& key,
+                                          const StreamSchema& wanted,
+                                          ColumnCasing casing,
+                                          bool has_state) {
+    Session session(options);
+    return postgres::preview_stream(session, key, wanted, casing, has_state);
 }
 
 } // namespace zohosyncd

@@ -15,4 +15,11 @@ TargetInspection inspect_postgres(const PostgresOptions& options,
                                   const std::string& connection,
                                   std::span<const TableName> tables);
 
+/// The statements that preparing the stream's table would run; runs none.
+std::vector<std::string> preview_postgres(const PostgresOptions& options,
+                                          const StreamKey& key,
+                                          const StreamSchema& wanted,
+                                          ColumnCasing casing,
+                                          bool has_state);
+
 } // namespace zohosyncd

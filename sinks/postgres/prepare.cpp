@@ -9,13 +9,19 @@ namespace {
 // Readers queue behind a waiting ALTER TABLE, so it waits only briefly, and again after a pause.
 constexpr int ddl_attempts = 4;
 
-Observed observe(Session& session, pqxx::work& tx, const StreamKey& key) {
+/// What does not need the state tables.
+Observed observe_tables(Session& session, pqxx::work& tx, const StreamKey& key) {
     Observed seen;
     seen.table = find_relation(tx, key.target);
     seen.stage = find_relation(tx, stage_of(key.target, session.options().state_schema));
     seen.has_schema = tx.exec_params1("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
                                       key.target.schema)[0]
                           .as<bool>();
+    return seen;
+}
+
+Observed observe(Session& session, pqxx::work& tx, const StreamKey& key) {
+    Observed seen = observe_tables(session, tx, key);
     seen.known = load_columns(session, tx, key.target.text());
     const auto state = tx.exec_params("SELECT table_id FROM " + session.state_table("sync_state") +
                                           " WHERE connection = $1 AND stream = $2 AND target = $3",
@@ -198,6 +204,27 @@ void create_unique_index(Session& session, const StreamKey& key, const PreparePl
 }
 
 } // namespace
+
+std::vector<std::string> preview_stream(Session& session,
+                                        const StreamKey& key,
+                                        const StreamSchema& wanted_by_stream,
+                                        ColumnCasing casing,
+                                        bool has_state) {
+    auto wanted = wanted_by_stream;
+    wanted.target = key.target;
+    return session.read("read the catalogue of " + key.target.text(), [&](pqxx::work& tx) {
+        const auto seen = has_state ? observe(session, tx, key) : observe_tables(session, tx, key);
+        auto plan = plan_prepare(seen, wanted, casing, session.options().state_schema);
+        auto statements = std::move(plan.ddl);
+        if (!plan.unique_index.empty()) {
+            statements.insert(statements.begin(),
+                              "CREATE UNIQUE INDEX CONCURRENTLY " + plan.unique_index + " ON " +
+                                  quote_table(key.target) + " (" +
+                                  quote_identifier(plan.names.front()) + ")");
+        }
+        return statements;
+    });
+}
 
 std::vector<KnownColumn>
 load_columns(Session& session, pqxx::transaction_base& tx, const std::string& target) {

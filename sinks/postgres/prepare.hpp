@@ -14,6 +14,14 @@ PreparedStream prepare_stream(Session& session,
                               const StreamSchema& wanted,
                               ColumnCasing casing);
 
+/// The statements that prepare_stream would run now; runs none. Without `has_state` there are no
+/// state tables yet.
+std::vector<std::string> preview_stream(Session& session,
+                                        const StreamKey& key,
+                                        const StreamSchema& wanted,
+                                        ColumnCasing casing,
+                                        bool has_state);
+
 /// The rows of the state table `columns` about one target.
 std::vector<KnownColumn>
 load_columns(Session& session, pqxx::transaction_base& tx, const std::string& target);

@@ -1,6 +1,8 @@
 #include "sinks/sqlite/inspect.hpp"
 
 #include "sinks/common/migration.hpp"
+#include "sinks/sqlite/migrate.hpp"
+#include "sinks/sqlite/prepare.hpp"
 #include "sinks/sqlite/state.hpp"
 
 #include <filesystem>
@@ -55,6 +57,41 @@ void inspect_state(Database& database, const std::string& connection, TargetInsp
     }
 }
 
+/// The table without its rows, with its indexes and what is known of its columns.
+void copy_shape(Database& from, Database& to, const StreamKey& key, bool has_state) {
+    auto& shapes = from.prepare("SELECT sql FROM sqlite_schema WHERE lower(tbl_name) = lower(?1)"
+                                " AND sql IS NOT NULL ORDER BY type DESC", // Tables, then indexes.
+                                key.target.table);
+    while (shapes.step()) {
+        to.script(shapes.text(0));
+    }
+    shapes.reset();
+    if (!has_state) {
+        return;
+    }
+    for (const auto& column : sqlite::load_columns(from, key.target.text())) {
+        to.run("INSERT INTO " + to.state_table("columns") +
+                   " (target, api_name, column_name, label, field_id, data_type, column_type,"
+                   " adopted, added_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, '')",
+               key.target.text(),
+               column.api_name,
+               column.name,
+               column.label,
+               column.field_id,
+               column.data_type,
+               column.column_type,
+               column.adopted ? 1 : 0);
+    }
+}
+
+int note_statement(unsigned, void* list, void* statement, void*) {
+    const std::string sql = sqlite3_sql(static_cast<sqlite3_stmt*>(statement));
+    if (sql.starts_with("CREATE") || sql.starts_with("ALTER")) {
+        static_cast<std::vector<std::string>*>(list)->push_back(sql);
+    }
+    return 0;
+}
+
 } // namespace
 
 TargetInspection inspect_sqlite(const SqliteOptions& options,
@@ -84,6 +121,30 @@ TargetInspection inspect_sqlite(const SqliteOptions& options,
         inspect_state(database, connection, result);
         return std::move(result);
     });
+}
+
+std::vector<std::string> preview_sqlite(const SqliteOptions& options,
+                                        const StreamKey& key,
+                                        const StreamSchema& wanted,
+                                        ColumnCasing casing,
+                                        bool has_state) {
+    SqliteOptions in_memory = options;
+    in_memory.path = ":memory:";
+    Database scratch(in_memory);
+    (void)sqlite::migrate(scratch);
+    std::error_code error;
+    if (std::filesystem::exists(options.path, error)) {
+        SqliteOptions read_only = options;
+        read_only.is_read_only = true;
+        Database database(read_only);
+        copy_shape(database, scratch, key, has_state);
+    }
+    std::vector<std::string> statements;
+    sqlite3_trace_v2(scratch.handle(), SQLITE_TRACE_STMT, note_statement, &statements);
+    sqlite::Leases leases(scratch);
+    (void)sqlite::prepare_stream(scratch, leases, key, wanted, casing);
+    sqlite3_trace_v2(scratch.handle(), 0, nullptr, nullptr);
+    return statements;
 }
 
 } // namespace zohosyncd

@@ -14,4 +14,11 @@ TargetInspection inspect_sqlite(const SqliteOptions& options,
                                 const std::string& connection,
                                 std::span<const TableName> tables);
 
+/// The statements that preparing the stream's table would run, tried on an empty copy in memory.
+std::vector<std::string> preview_sqlite(const SqliteOptions& options,
+                                        const StreamKey& key,
+                                        const StreamSchema& wanted,
+                                        ColumnCasing casing,
+                                        bool has_state);
+
 } // namespace zohosyncd

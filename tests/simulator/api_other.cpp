@@ -130,6 +130,35 @@ Reply Simulator::deleted(const Call& call, Table& table) {
     return reply;
 }
 
+Reply Simulator::count(const Call& call, Table& table) {
+    const std::string begin = "(Modified_Time:greater_equal:";
+    const auto criteria = call.param("criteria").value_or("");
+    ListQuery query;
+    query.sort = SortField::modified;
+    query.descending = false;
+    if (!criteria.empty()) {
+        if (!criteria.starts_with(begin) || !criteria.ends_with(")")) {
+            return pattern("criteria");
+        }
+        query.since = parse_iso(criteria.substr(begin.size(), criteria.size() - begin.size() - 1));
+        if (!query.since) {
+            return pattern("criteria");
+        }
+    }
+    std::size_t count = 0;
+    for (Position position;;) {
+        const auto page = table.list(query, position, most_per_page);
+        count += page.count;
+        if (!page.more) {
+            break;
+        }
+        position.after = page.last;
+    }
+    auto reply = json_reply({{"count", count}});
+    reply.rows = 1;
+    return reply;
+}
+
 Reply Simulator::users(const Call& call, const std::string& id) {
     const auto found = users_.of_type(call.param("type").value_or("AllUsers"));
     const auto numbers = page_numbers(call);

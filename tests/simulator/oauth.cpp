@@ -73,7 +73,8 @@ OAuth::check(const std::multimap<std::string, std::string>& params) const {
     }
     const auto scopes = split_scopes(value_of(params, "scope"));
     const bool known = std::all_of(scopes.begin(), scopes.end(), [](const auto& scope) {
-        return scope.starts_with("zohocrm.") && std::count(scope.begin(), scope.end(), '.') >= 2;
+        return (scope.starts_with("zohocrm.") || scope.starts_with("zohosearch.")) &&
+               std::count(scope.begin(), scope.end(), '.') >= 2;
     });
     if (scopes.empty() || !known) {
         return "invalid_scope";

@@ -211,6 +211,9 @@ std::string Simulator::kind_of(const Call& call) {
     if (name == "settings") {
         return parts.size() > 3 ? parts[3] : name;
     }
+    if (parts.size() > 4 && parts[3] == "actions") {
+        return "count:" + name;
+    }
     if (parts.size() > 3) {
         return (parts[3] == "deleted" ? "deleted:" : "single:") + name;
     }
@@ -306,6 +309,12 @@ Reply Simulator::route(const Call& call) {
     if (auto refused = oauth_.reject(call.authorization, scopes_for(parts))) {
         return *refused;
     }
+    const bool is_count = parts.size() == 5 && parts[3] == "actions" && parts[4] == "count";
+    if (is_count) { // Needs both (zoho-api-facts §11.4).
+        if (auto refused = oauth_.reject(call.authorization, {"ZohoSearch.securesearch.READ"})) {
+            return *refused;
+        }
+    }
     if (auto refused = refuse_busy(call, mode)) {
         return *refused;
     }
@@ -362,6 +371,9 @@ Reply Simulator::route_module(const Call& call, const std::vector<std::string>& 
     }
     if (parts.size() == 4 && is_number(parts[3])) {
         return single(call, *table, parts[3]);
+    }
+    if (parts.size() == 5 && parts[3] == "actions" && parts[4] == "count") {
+        return count(call, *table);
     }
     return unknown_path();
 }

@@ -123,6 +123,7 @@ private:
     // api_other.cpp
     Reply single(const Call& call, Table& table, const std::string& id);
     Reply deleted(const Call& call, Table& table);
+    Reply count(const Call& call, Table& table);
     Reply organisation();
     Reply users(const Call& call, const std::string& id);
 

@@ -1,0 +1,287 @@
+#include "daemon/app/check_target.hpp"
+#include "daemon/app/scan_json.hpp"
+#include "daemon/app/session.hpp"
+#include "daemon/app/sync_plan.hpp"
+#include "daemon/app/timetable.hpp"
+#include "daemon/app/verbs.hpp"
+#include "daemon/core/errors.hpp"
+#include "daemon/core/load_estimate.hpp"
+#include "daemon/core/slices.hpp"
+#include "daemon/core/zoho_field.hpp"
+#include "daemon/zoho/loose_lists.hpp"
+#include "daemon/zoho/metadata.hpp"
+#include "daemon/zoho/record_count.hpp"
+
+#include <algorithm>
+#include <iostream>
+#include <map>
+#include <set>
+
+namespace zohosyncd {
+namespace {
+
+// A second that is missed costs a second walk of its pages: of so small a part of all that it does
+// not matter.
+constexpr std::uint64_t notable_share_of_rows = 40;
+
+class Planner {
+public:
+    Planner(const Config& config, Clock& clock, const std::stop_token& stop)
+        : config_(config), clock_(clock), stop_(stop),
+          session_(config.source, config.daemon, clock), client_(session_.make_client()),
+          fields_(clock, config.daemon.metadata), target_(inspect_target(config)) {
+        for (const auto& state : target_.states) {
+            states_.emplace(state.key.stream + "\n" + state.key.target.text(), state);
+        }
+    }
+
+    SyncPlan plan() {
+        meet();
+        for (const auto& stream : config_.streams) {
+            result_.streams.push_back(plan_stream(stream));
+        }
+        look_for_ties();
+        for (std::size_t i = 0; i < result_.streams.size(); ++i) {
+            price(config_.streams[i], result_.streams[i]);
+        }
+        result_.plan_requests = session_.gate().credits_spent();
+        return std::move(result_);
+    }
+
+private:
+    void meet() {
+        auto& gate = session_.gate();
+        const auto spent = static_cast<std::int64_t>(target_.credits_spent);
+        const auto least = static_cast<std::int64_t>(allowed_credits(config_.daemon.credits, {}));
+        gate.set_credits_left(config_.daemon.credits.daily
+                                  ? least - spent
+                                  : std::max<std::int64_t>(least - spent, 1));
+        meet_organisation(*client_, config_.source, config_.daemon, clock_, organisation_, stop_);
+        gate.keep_reserve(organisation_.credits_reserved);
+        gate.set_credits_left(static_cast<std::int64_t>(organisation_.credits_allowed) - spent);
+        result_.own_requests = client_->requests_sent();
+        find_modules();
+        result_.organisation = organisation_.id;
+        result_.edition = organisation_.edition;
+        result_.anchor_is_all = config_.source.read_everything;
+        result_.anchor = config_.source.read_everything
+                             ? std::chrono::sys_seconds{}
+                             : config_.source.anchor_date.value_or(organisation_.first_contact -
+                                                                   std::chrono::days(365));
+        result_.allowed_credits = organisation_.credits_allowed;
+        result_.daily_credits = organisation_.credits_allowed + organisation_.credits_reserved;
+        result_.spent_credits = target_.credits_spent;
+        result_.requests_per_second = config_.source.requests_per_second;
+        result_.stretch =
+            stretch_within_credits(config_, organisation_.credits_allowed, clock_.wall_seconds());
+    }
+
+    /// As a sync does it: the list of modules once for extra ones, once more for every module.
+    void find_modules() {
+        const auto before = client_->requests_sent();
+        require_modules(*client_, config_, stop_);
+        result_.own_requests += client_->requests_sent() - before;
+        if (config_.every_module) {
+            expand_every_module(*client_, fields_, config_, stop_);
+            ++result_.own_requests; // The fields are counted with their streams.
+        }
+    }
+
+    [[nodiscard]] const StreamState* state_of(const StreamConfig& stream) const {
+        const auto found = states_.find(stream.endpoint.stream + "\n" + stream.target.text());
+        return found == states_.end() ? nullptr : &found->second;
+    }
+
+    StreamPlan plan_stream(const StreamConfig& stream) {
+        StreamPlan plan;
+        plan.stream = stream.endpoint.stream;
+        plan.module = stream.endpoint.module;
+        plan.target = stream.target.text();
+        plan.mode = stream.mode == StreamMode::incremental ? "incremental" : "full-refresh";
+        try {
+            const auto wanted = stream.endpoint.kind == EndpointKind::records
+                                    ? plan_records(stream, plan)
+                                    : plan_loose(stream, plan);
+            plan.ddl = preview_table(config_, stream, wanted, target_.has_state);
+        } catch (const SyncError& error) {
+            const auto reaction = reaction_to(error.kind());
+            if (reaction != Reaction::deny_stream && reaction != Reaction::block_stream) {
+                throw;
+            }
+            plan.problem = error.what();
+        }
+        return plan;
+    }
+
+    StreamSchema plan_records(const StreamConfig& stream, StreamPlan& plan) {
+        const auto fields = fields_.get(*client_, stream.endpoint.module, stop_);
+        auto wanted = schema_of_records(stream.target, *fields);
+        std::vector<std::string> names;
+        for (const auto& column : wanted.columns) {
+            names.push_back(column.api_name);
+        }
+        plan.fields = names.size();
+        plan.slices = plan_slices(names, wanted.version_column.value()).size();
+        plan.from = begin_of_scan(stream, wanted);
+        RecordCount count;
+        if (const auto exact = count_records(*client_, stream.endpoint.module, *plan.from, stop_)) {
+            count.rows = *exact;
+            counted_.insert(stream.endpoint.stream);
+        } else {
+            count = sample_records(*client_, stream.endpoint.module, *plan.from, stop_);
+        }
+        plan.rows = stream.limit ? std::min(count.rows, *stream.limit) : count.rows;
+        plan.rows_are_exact = count.is_exact;
+        return wanted;
+    }
+
+    /// See RecordsRun::lower_bound.
+    [[nodiscard]] std::chrono::sys_seconds begin_of_scan(const StreamConfig& stream,
+                                                         const StreamSchema& wanted) const {
+        const auto* state = state_of(stream);
+        if (state == nullptr || !state->anchor) {
+            return result_.anchor;
+        }
+        const bool has_configured = config_.source.read_everything || config_.source.anchor_date;
+        const bool moved_back = has_configured && result_.anchor < *state->anchor;
+        const auto anchor = moved_back ? result_.anchor : *state->anchor;
+        const bool is_staged = stream.mode == StreamMode::full_refresh;
+        const auto stored = stored_scan_from(state->scan);
+        const auto hash = mapping_hash(wanted);
+        const auto fresh = [&] {
+            if (is_staged || moved_back || state->mapping_hash != hash) {
+                return anchor;
+            }
+            const auto mark =
+                state->consistent_as_of ? state->consistent_as_of : state->high_water_mark;
+            return mark ? std::max(anchor, *mark - config_.daemon.overlap) : anchor;
+        }();
+        const bool resumes = stored && stored->is_staged == is_staged &&
+                             stored->mapping_hash == hash && stored->progress.start <= fresh;
+        return resumes ? stored->progress.at : fresh;
+    }
+
+    StreamSchema plan_loose(const StreamConfig& stream, StreamPlan& plan) {
+        const auto kind = stream.endpoint.kind;
+        auto wanted = empty_loose_schema(stream.target);
+        std::uint64_t pages = 1;
+        bool has_more = read_loose_page(kind, 1, wanted, plan);
+        if (has_more) {
+            pages = last_page(kind, plan);
+        }
+        plan.fields = wanted.columns.size();
+        plan.requests = pages;
+        return wanted;
+    }
+
+    bool read_loose_page(EndpointKind kind, int page, StreamSchema& wanted, StreamPlan& plan) {
+        const auto reply = client_->get(loose_page_request(kind, page), stop_);
+        if (!reply.has_body()) {
+            return false;
+        }
+        (void)add_columns_that_appear(*reply.body, loose_list_key(kind), wanted);
+        RecordDecoder decoder;
+        decoder.set_shape({wanted.columns, std::nullopt, false});
+        Batch batch(wanted.columns.size());
+        const auto info = decoder.decode(*reply.body, loose_list_key(kind), batch);
+        plan.rows = static_cast<std::uint64_t>(page - 1) * rows_per_page + info.rows;
+        return loose_list_goes_on(kind, info);
+    }
+
+    /// By doubling and halving, so that thousands of users cost a dozen credits.
+    std::uint64_t last_page(EndpointKind kind, StreamPlan& plan) {
+        constexpr int most_pages = 1 << 16;
+        StreamSchema ignored = empty_loose_schema({});
+        int low = 1; // Has more behind it.
+        int high = 2;
+        while (high < most_pages && read_loose_page(kind, high, ignored, plan)) {
+            low = high;
+            high *= 2;
+        }
+        while (high - low > 1) {
+            const int middle = (low + high) / 2;
+            (read_loose_page(kind, middle, ignored, plan) ? low : high) = middle;
+        }
+        (void)read_loose_page(kind, high, ignored, plan);
+        return static_cast<std::uint64_t>(high);
+    }
+
+    void look_for_ties() {
+        std::uint64_t all = 0;
+        for (const auto& plan : result_.streams) {
+            all += plan.rows.value_or(0);
+        }
+        const auto threshold = std::max<std::uint64_t>(rows_per_page, all / notable_share_of_rows);
+        const auto now = organisation_.first_contact + std::chrono::seconds(1);
+        for (auto& plan : result_.streams) {
+            if (plan.from && counted_.contains(plan.stream) && plan.rows.value_or(0) >= threshold) {
+                plan.ties = find_ties(
+                    *client_, plan.module, {*plan.from, now, *plan.rows, 0}, threshold, stop_);
+            }
+        }
+    }
+
+    /// Requests and credits, from what was found.
+    void price(const StreamConfig& stream, StreamPlan& plan) {
+        const bool is_records = stream.endpoint.kind == EndpointKind::records;
+        const auto now = clock_.wall_seconds();
+        if (!plan.problem.empty()) {
+            plan.requests = 1;
+            return;
+        }
+        const std::uint64_t deletions = is_records && stream.mode == StreamMode::incremental &&
+                                                stream.endpoint.has_delete_list &&
+                                                stream.delete_missing != DeleteMissing::none
+                                            ? 1
+                                            : 0;
+        const auto pages = is_records ? pages_of_scan({*plan.rows, plan.ties}) : plan.requests;
+        plan.requests_per_cycle = is_records ? 1 + deletions : pages;
+        if (is_records) {
+            const bool is_empty = *plan.rows == 0;
+            const bool rereads = stream.mode == StreamMode::full_refresh;
+            plan.requests_per_cycle = rereads ? pages * plan.slices : 1 + deletions;
+            plan.requests = 1 + deletions + (is_empty ? 1 : pages * plan.slices);
+        }
+        if (stream.schedule.is_manual()) {
+            return;
+        }
+        const auto next = stream.schedule.next_after(now);
+        plan.interval =
+            stream.schedule.interval().value_or(stream.schedule.next_after(next) - next);
+        const std::chrono::seconds stretched(static_cast<std::int64_t>(
+            static_cast<double>(plan.interval->count()) * result_.stretch));
+        plan.credits_per_day =
+            runs_per_day(stretched) * static_cast<double>(plan.requests_per_cycle);
+        if (is_records) {
+            plan.credits_per_day += runs_per_day(std::max(stretched, config_.daemon.metadata));
+        }
+        const auto verify = Schedule::parse(config_.daemon.verify);
+        if (!verify.is_manual()) {
+            const auto first = verify.next_after(now);
+            const auto gap = verify.interval().value_or(verify.next_after(first) - first);
+            plan.verification_per_day = runs_per_day(gap) * static_cast<double>(pages);
+        }
+    }
+
+    Config config_;
+    Clock& clock_;
+    const std::stop_token& stop_;
+    ZohoSession session_;
+    std::unique_ptr<ApiClient> client_;
+    FieldCatalog fields_;
+    TargetInspection target_;
+    Organisation organisation_;
+    std::map<std::string, StreamState> states_; ///< By stream and target.
+    std::set<std::string> counted_;             ///< Streams that Zoho counted.
+    SyncPlan result_;
+};
+
+} // namespace
+
+ExitCode plan_verb(const Config& config, bool as_json, Clock& clock, const std::stop_token& stop) {
+    const auto plan = Planner(config, clock, stop).plan();
+    std::cout << (as_json ? plan.json() : plan.text());
+    return plan.has_problems() ? ExitCode::failure : ExitCode::ok;
+}
+
+} // namespace zohosyncd
