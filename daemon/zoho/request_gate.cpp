@@ -22,13 +22,15 @@ constexpr std::chrono::milliseconds budget_wait = 1min;
 // Zoho tells what is left only in replies, so while that is nothing one request looks again so
 // often: two dozen a day, which our own count still covers.
 constexpr auto zoho_look = 1h;
+// A look that brought no answer says nothing, and may have cost nothing: it is soon repeated.
+constexpr auto unanswered_look = 5min;
 
 } // namespace
 
 RequestGate::RequestGate(Limits limits, Clock& clock, unsigned jitter)
     : limits_(limits), clock_(clock), limiter_(limits.per_second, window), backoff_(pause_policy),
       jitter_(jitter), paused_until_(Clock::TimePoint::min()),
-      zoho_said_at_(Clock::TimePoint::min()) {}
+      zoho_said_at_(Clock::TimePoint::min()), looked_at_(Clock::TimePoint::min()) {}
 
 bool RequestGate::may_pass() const {
     return !turn_is_taken_ && in_flight_ < limits_.in_flight && !(is_probing_ && in_flight_ > 0);
@@ -102,7 +104,7 @@ void RequestGate::require_credit() {
     }
     if (zoho_remaining_ && *zoho_remaining_ <= reserve_) {
         const auto now = clock_.now();
-        if (now - zoho_said_at_ < zoho_look) {
+        if (now < std::max(zoho_said_at_ + zoho_look, looked_at_ + unanswered_look)) {
             throw SyncError(ErrorKind::credits_exhausted,
                             "Zoho has no more API credits left for today than the reserve of " +
                                 std::to_string(reserve_) +
@@ -110,7 +112,7 @@ void RequestGate::require_credit() {
                                 "wait")
                 .with_retry_after(budget_wait);
         }
-        zoho_said_at_ = now;
+        looked_at_ = now;
     }
 }
 

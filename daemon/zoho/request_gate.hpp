@@ -55,7 +55,8 @@ public:
     /// How many credits may still be spent; unset means no limit is known yet.
     void set_credits_left(std::optional<std::int64_t> credits);
     /// What Zoho says is left to the whole organisation, others included; unset when it does not
-    /// say, which it does only from half of the day's credits on.
+    /// say, which it does only from half of the day's credits on. While that is no more than the
+    /// reserve nothing is sent but one request an hour, to hear whether there are more again.
     void believe_remaining(std::optional<std::uint64_t> remaining);
     /// So many of what Zoho says is left stay untouched.
     void keep_reserve(std::uint64_t credits);
@@ -115,6 +116,7 @@ private:
     std::optional<std::int64_t> zoho_remaining_;
     std::int64_t reserve_ = 0;
     Clock::TimePoint zoho_said_at_;
+    Clock::TimePoint looked_at_;
     std::chrono::seconds clock_skew_{0};
 };
 

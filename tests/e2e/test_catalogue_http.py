@@ -375,9 +375,22 @@ class Answers(Catalogue):
             self.assertIn(kept, range(1, 900))
             self.assertIsNone(self.states(world.target)["tasks"]["consistent_as_of"])
 
+    def test_credits_that_somebody_else_spends(self):
+        # Zoho says from its 8th request of 16 on what is left, and 8 are the reserve.
+        with World("--records", "tasks=3000", daemon={"listen": "off", "credits": {"daily": 100, "reserve": "8%"}}) as world:
+            world.simulator.post("mode", credits_limit=16)
+            text = self.ended(world.sync(), 1)
+            self.expect(text, "run_failed", kind="credits_exhausted", error="something else spends them")
+            self.assertEqual(sum(r["kind"] != "token" for r in world.simulator.requests()), 8)
+            self.assertIn(world.target.rows("select count(*) from tasks")[0][0], range(1, 3000))
+            self.assertIsNone(self.states(world.target)["tasks"]["consistent_as_of"])
+            world.simulator.post("mode", credits_limit=100000)
+            self.ended(world.sync())
+            self.whole(world, 3000)
+
     def test_credits_that_zoho_says_are_spent(self):
         with World() as world:
-            world.simulator.post("mode", credits_limit=4)
+            world.simulator.post("mode", credits_limit=4, credits_header=False)
             daemon = world.run()
             world.wait_for(daemon, "run_failed", kind="rate_limited", stream="tasks")
             world.simulator.post("mode", credits_limit=100000)

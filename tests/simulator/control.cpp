@@ -167,6 +167,7 @@ Reply Simulator::set_mode(const nlohmann::json& body) {
         log_.set_credit_limit(body["credits_limit"].get<std::size_t>());
     }
     take(body, "bad_since_is_error", mode.bad_since_is_error);
+    take(body, "credits_header", mode.credits_header);
     take(body, "latency_ms", mode.latency_ms);
     take(body, "page_row_limit", mode.page_row_limit);
     take(body, "token_row_limit", mode.token_row_limit);

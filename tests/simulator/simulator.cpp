@@ -244,7 +244,7 @@ Reply Simulator::handle(const Call& call) {
         reply = error_reply(500, "INTERNAL_ERROR", {}, error.what());
     }
     const auto credits = log_.credits();
-    if (reply.status != 401 && credits.used * 2 >= credits.limit) {
+    if (mode.credits_header && reply.status != 401 && credits.used * 2 >= credits.limit) {
         const auto left = credits.limit > credits.used ? credits.limit - credits.used : 0;
         reply.headers.emplace_back("X-API-CREDITS-REMAINING", std::to_string(left));
     }

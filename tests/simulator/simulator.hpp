@@ -31,6 +31,7 @@ struct Modes {
     int latency_ms = 0;
     std::string date_header = "normal"; ///< or absent, malformed
     Seconds date_skew = 0;
+    bool credits_header = true;
     std::size_t page_row_limit = 2'000;
     std::size_t token_row_limit = 100'000;
     std::size_t deleted_row_limit = 0; ///< 0: none

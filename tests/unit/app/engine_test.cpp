@@ -369,6 +369,29 @@ TEST_CASE("intervals stretch until polling fits the credits") {
     CHECK(times[2] - times[1] >= 2min);
 }
 
+TEST_CASE("credits that Zoho had no more of are used again when it has") {
+    Rig rig;
+    rig.add("leads", "@every 1m");
+    rig.gate.keep_reserve(5);
+    std::atomic<int> runs = 0;
+    rig.answer = [&](const std::string& path, const std::stop_token&) -> std::optional<Reply> {
+        if (path != "Leads") {
+            return std::nullopt;
+        }
+        if (++runs == 4) {
+            rig.stop.request_stop();
+        }
+        return Reply{204, "", {{"x-api-credits-remaining", runs < 2 ? "5" : "9000"}}, {}};
+    };
+
+    (void)rig.run(EngineMode::forever);
+
+    const auto times = rig.times_of("Leads");
+    REQUIRE(times.size() == 4);
+    CHECK(times[1] - times[0] >= 1h);
+    CHECK(times[3] - times[1] < 1h);
+}
+
 TEST_CASE("a denied stream is asked again hourly while the others go on") {
     Rig rig;
     rig.add("leads", "@every 1m");

@@ -230,5 +230,65 @@ TEST_CASE("credits are counted and the gate closes when they are spent") {
     CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
 }
 
+TEST_CASE("what Zoho says is left is kept down to the reserve") {
+    ManualClock clock;
+    RequestGate gate({100, 3}, clock);
+    gate.keep_reserve(10);
+    gate.believe_remaining(12);
+
+    CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
+    CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
+    CHECK(gate.credits_left() == 0);
+    CHECK(kind_of_refusal(gate, true) == ErrorKind::credits_exhausted);
+    CHECK(kind_of_refusal(gate, false) == ErrorKind::internal);
+    CHECK(gate.take_credits_spent() == 2);
+}
+
+TEST_CASE("while Zoho has only the reserve left one request an hour asks again") {
+    ManualClock clock;
+    RequestGate gate({100, 3}, clock);
+    gate.keep_reserve(10);
+    gate.believe_remaining(10);
+    for (int hour = 0; hour < 3; ++hour) {
+        clock.advance(59min);
+        CHECK(kind_of_refusal(gate, true) == ErrorKind::credits_exhausted);
+        clock.advance(1min);
+        CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
+        CHECK(kind_of_refusal(gate, true) == ErrorKind::credits_exhausted);
+        gate.believe_remaining(4);
+    }
+    CHECK(gate.take_credits_spent() == 3);
+}
+
+TEST_CASE("a look that says there are more credits again opens the gate") {
+    for (const auto& said : {std::optional<std::uint64_t>(500), std::optional<std::uint64_t>()}) {
+        ManualClock clock;
+        RequestGate gate({100, 3}, clock);
+        gate.keep_reserve(10);
+        gate.believe_remaining(0);
+        CHECK(kind_of_refusal(gate, true) == ErrorKind::credits_exhausted);
+        clock.advance(1h);
+        CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
+
+        gate.believe_remaining(said);
+
+        for (int request = 0; request < 20; ++request) {
+            CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
+        }
+    }
+}
+
+TEST_CASE("a look without an answer is repeated after five minutes") {
+    ManualClock clock;
+    RequestGate gate({100, 3}, clock);
+    gate.believe_remaining(0);
+    clock.advance(1h);
+    CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
+    clock.advance(4min);
+    CHECK(kind_of_refusal(gate, true) == ErrorKind::credits_exhausted);
+    clock.advance(1min);
+    CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
+}
+
 }  // namespace
 }  // namespace zohosyncd
