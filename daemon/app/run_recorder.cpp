@@ -5,6 +5,7 @@
 #include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
+#include "daemon/runtime/metrics.hpp"
 
 #include <random>
 
@@ -25,6 +26,10 @@ std::string make_run_id() {
     return id;
 }
 
+void count_rows(metrics::Metric metric, const StreamKey& key, std::uint64_t rows) {
+    metrics::count(metric, {{"stream", key.stream}}, static_cast<double>(rows));
+}
+
 std::chrono::milliseconds since(const Clock& clock, Clock::TimePoint start) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(clock.now() - start);
 }
@@ -41,6 +46,13 @@ RunRecorder::RunRecorder(const RunContext& context, const StreamConfig& stream)
         line.activity = StreamActivity::reading;
         line.started = started_;
     });
+    for (const auto metric : {metrics::Metric::rows_received_total,
+                              metrics::Metric::rows_upserted_total,
+                              metrics::Metric::rows_unchanged_total,
+                              metrics::Metric::rows_deleted_total,
+                              metrics::Metric::values_sanitised_total}) {
+        count_rows(metric, key_, 0); // Shown from the first run on, so that an increase is one.
+    }
 }
 
 RunRecorder::~RunRecorder() {
@@ -89,6 +101,7 @@ void RunRecorder::finish(Checkpoint& checkpoint) const {
 void RunRecorder::count_page(std::uint64_t rows) {
     ++summary_.pages;
     summary_.rows_read += rows;
+    count_rows(metrics::Metric::rows_received_total, key_, rows);
     show();
 }
 
@@ -102,6 +115,9 @@ void RunRecorder::count_written(const WriteStats& stats) {
     totals_.updated += stats.updated;
     totals_.unchanged += stats.unchanged;
     totals_.deleted += stats.deleted;
+    count_rows(metrics::Metric::rows_upserted_total, key_, stats.inserted + stats.updated);
+    count_rows(metrics::Metric::rows_unchanged_total, key_, stats.unchanged);
+    count_rows(metrics::Metric::rows_deleted_total, key_, stats.deleted);
     for (std::uint64_t i = 0; i < stats.settled; ++i) {
         log::event(Level::info, "commit_settled", {kv("stream", key_.stream), kv("run", run_id_)});
     }
@@ -109,6 +125,7 @@ void RunRecorder::count_written(const WriteStats& stats) {
     totals_.released += stats.released;
     if (stats.refused > 0) {
         quarantined_["refused"] += stats.refused;
+        count_quarantined("refused", stats.refused);
     }
     show();
 }
@@ -119,10 +136,18 @@ void RunRecorder::count_values(const PageWrite& page) {
             continue;
         }
         cleaned_ += batch->replaced_characters;
+        count_rows(metrics::Metric::values_sanitised_total, key_, batch->replaced_characters);
         for (const auto& entry : batch->quarantined()) {
             ++quarantined_[entry.kind];
+            count_quarantined(entry.kind, 1);
         }
     }
+}
+
+void RunRecorder::count_quarantined(const std::string& kind, std::uint64_t entries) const {
+    metrics::count(metrics::Metric::values_quarantined_total,
+                   {{"stream", key_.stream}, {"kind", kind}},
+                   static_cast<double>(entries));
 }
 
 /// Counts only: what the values were is nobody's business in a log.

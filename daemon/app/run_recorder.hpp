@@ -64,6 +64,7 @@ public:
 private:
     void show();
     void log_values();
+    void count_quarantined(const std::string& kind, std::uint64_t entries) const;
 
     const RunContext& context_;
     const StreamConfig& stream_;

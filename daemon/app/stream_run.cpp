@@ -7,6 +7,7 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
+#include "daemon/runtime/metrics.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -49,6 +50,18 @@ StreamActivity activity_for(Reaction reaction) {
 bool is_about_the_target(ErrorKind kind) {
     return kind == ErrorKind::sink_down || kind == ErrorKind::sink_full ||
            kind == ErrorKind::sink_conflict || kind == ErrorKind::lease_lost;
+}
+
+void count_run(const StreamConfig& stream, const char* outcome, double by) {
+    metrics::count(metrics::Metric::runs_total,
+                   {{"stream", stream.endpoint.stream}, {"outcome", outcome}},
+                   by);
+}
+
+void count_failure(const StreamConfig& stream, ErrorKind kind) {
+    metrics::count(metrics::Metric::errors_total,
+                   {{"stream", stream.endpoint.stream}, {"kind", to_string(kind)}});
+    metrics::count(metrics::Metric::retries_total, {{"reason", to_string(kind)}});
 }
 
 void look_for_credits(const RunContext& context) {
@@ -168,9 +181,12 @@ RunResult attempt_stream(const RunContext& context,
                          int attempt,
                          const std::stop_token& stop) {
     const auto requests_before = context.client.requests_sent();
+    count_run(stream, "ok", 0);
+    count_run(stream, "failed", 0);
     try {
         ZOHOSYNCD_FAILPOINT("engine.run");
         run_stream(context, stream, memory, stop);
+        count_run(stream, "ok", 1);
         ZOHOSYNCD_FAILPOINT("engine.ran");
         return {};
     } catch (const SyncError& error) {
@@ -180,6 +196,8 @@ RunResult attempt_stream(const RunContext& context,
         if (reaction_to(error.kind()) == Reaction::end_process) {
             throw;
         }
+        count_run(stream, "failed", 1);
+        count_failure(stream, error.kind());
         const auto wait = see_to_failure(context, stream, attempt, error);
         return {error.kind(),
                 wait,

@@ -182,6 +182,18 @@ constexpr Description descriptions[] = {
      "commit_in_doubt_total",
      "Commits whose reply was lost, by what became of them"},
     {Metric::log_dropped_total, Kind::counter, "log_dropped_total", "Log lines that were dropped"},
+    {Metric::ddl_lock_waits_total,
+     Kind::counter,
+     "ddl_lock_waits_total",
+     "Changes of a table that gave way to another session's lock"},
+    {Metric::clock_jumps_total,
+     Kind::counter,
+     "clock_jumps_total",
+     "How often this machine's clock was set by more than two seconds"},
+    {Metric::resume_events_total,
+     Kind::counter,
+     "resume_events_total",
+     "How often the process went on after having been stopped for ten seconds"},
     {Metric::process_cpu_seconds_total,
      Kind::counter,
      "process_cpu_seconds_total",
@@ -239,8 +251,13 @@ public:
         for (const auto* outcome : {"ok", "refused", "failed"}) {
             count(Metric::token_requests_total, {{"outcome", outcome}}, 0);
         }
-        count(Metric::log_dropped_total, {}, 0);
-        count(Metric::pg_reconnects_total, {}, 0);
+        for (const auto metric : {Metric::log_dropped_total,
+                                  Metric::pg_reconnects_total,
+                                  Metric::ddl_lock_waits_total,
+                                  Metric::clock_jumps_total,
+                                  Metric::resume_events_total}) {
+            count(metric, {}, 0);
+        }
     }
 
     void count(Metric metric, const Labels& labels, double by) {

@@ -66,6 +66,9 @@ enum class Metric {
     pg_reconnects_total,
     commit_in_doubt_total,
     log_dropped_total,
+    ddl_lock_waits_total,
+    clock_jumps_total,
+    resume_events_total,
     process_cpu_seconds_total,
     // Histograms.
     http_request_seconds,

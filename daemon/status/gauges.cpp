@@ -86,6 +86,7 @@ void Gauges::add_state(const Labels& labels, const StreamState& state) {
     add_time(Metric::high_water_mark_timestamp_seconds, labels, state.high_water_mark);
     add_time(Metric::last_success_timestamp_seconds, with_phase("scan"), state.last_success_at);
     add_time(Metric::last_attempt_timestamp_seconds, labels, state.last_attempt_at);
+    add_time(Metric::last_success_timestamp_seconds, with_phase("deletes"), state.deletes_mark);
     if (state.verification) {
         add_time(Metric::last_success_timestamp_seconds,
                  with_phase("verify"),

@@ -1,5 +1,7 @@
 #include "daemon/status/status_store.hpp"
 
+#include "daemon/runtime/metrics.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -7,6 +9,10 @@ namespace zohosyncd {
 namespace {
 
 constexpr std::chrono::minutes slice_length{10};
+// NTP slews far less than this from one sample to the next.
+constexpr std::chrono::seconds jump_of_a_clock{2};
+// Samples are a second apart; a busy machine does not take ten times that.
+constexpr std::chrono::seconds sleep_of_a_process{10};
 
 std::int64_t slice_of(std::chrono::sys_seconds wall) {
     return wall.time_since_epoch() / slice_length;
@@ -89,7 +95,24 @@ StatusView StatusStore::view() const {
     return view;
 }
 
+void StatusStore::watch_clocks() {
+    const auto now = clock_.now();
+    const auto wall = clock_.wall_now();
+    if (sampled_at_) {
+        const auto passed = now - *sampled_at_;
+        if (std::chrono::abs((wall - sampled_wall_) - passed) > jump_of_a_clock) {
+            metrics::count(metrics::Metric::clock_jumps_total, {});
+        }
+        if (passed > sleep_of_a_process) {
+            metrics::count(metrics::Metric::resume_events_total, {});
+        }
+    }
+    sampled_at_ = now;
+    sampled_wall_ = wall;
+}
+
 void StatusStore::sample() {
+    watch_clocks();
     std::uint64_t sent = 0;
     {
         const std::lock_guard lock(source_mutex_);

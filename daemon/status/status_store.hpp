@@ -138,10 +138,13 @@ public:
 
     [[nodiscard]] StatusView view() const;
 
-    /// Notes how many requests were sent in the last second. To be called about once a second.
+    /// Notes how many requests were sent in the last second, and whether a clock was set or the
+    /// process stopped since the last call. To be called about once a second.
     void sample();
 
 private:
+    void watch_clocks();
+
     Clock& clock_;
     const std::chrono::sys_seconds started_;
     mutable std::mutex mutex_;
@@ -152,7 +155,9 @@ private:
     RequestHistory requests_{};
     std::int64_t slice_ = 0; ///< Number of the last of `requests_`.
     std::uint64_t sent_ = 0;
-    mutable std::mutex source_mutex_; ///< Held while the source is asked.
+    std::optional<Clock::TimePoint> sampled_at_;
+    std::chrono::system_clock::time_point sampled_wall_; ///< The same instant.
+    mutable std::mutex source_mutex_;                    ///< Held while the source is asked.
     std::function<LiveView()> ask_;
     std::optional<LiveView> last_live_;
 };

@@ -5,7 +5,9 @@
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
+#include "daemon/runtime/metrics.hpp"
 #include "daemon/zoho/api_errors.hpp"
+#include "daemon/zoho/auth_state.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -37,6 +39,43 @@ std::string advice_for(ErrorKind kind) {
     default:
         return "trying again later";
     }
+}
+
+/// A label: what is asked for, never of whom.
+const char* class_of(std::string_view path) {
+    const auto last = path.substr(path.rfind('/') + 1);
+    const bool ends_in_number = !last.empty() && std::all_of(last.begin(), last.end(), [](char c) {
+        return c >= '0' && c <= '9';
+    });
+    if (path.starts_with("/settings/") || path == "/org") {
+        return "metadata";
+    }
+    if (path == "/users") {
+        return "users";
+    }
+    if (last == "deleted") {
+        return "deleted";
+    }
+    if (last == "count") {
+        return "count";
+    }
+    return ends_in_number ? "record" : "list";
+}
+
+void count_request(const ApiRequest& request,
+                   std::string outcome,
+                   std::chrono::duration<double> took) {
+    const char* endpoint = class_of(request.path);
+    metrics::count(metrics::Metric::http_requests_total,
+                   {{"endpoint", endpoint}, {"outcome", std::move(outcome)}});
+    metrics::observe(metrics::Metric::http_request_seconds, {{"endpoint", endpoint}}, took);
+}
+
+std::string outcome_of(const HttpResponse& response) {
+    const auto kind = response.status == 200
+                          ? std::nullopt
+                          : classify(response.status, read_error_body(response.body).code);
+    return kind ? to_string(*kind) : std::to_string(response.status);
 }
 
 } // namespace
@@ -80,16 +119,19 @@ void ApiClient::send(const ApiRequest& request,
     }
     const auto permit = gate_.acquire(true, stop);
     ++requests_sent_;
+    const auto begun = clock_.now();
     try {
         ZOHOSYNCD_FAILPOINT("request.permitted");
         transport_->send(http, response_, stop);
         ZOHOSYNCD_FAILPOINT("request.sent");
     } catch (const SyncError& error) {
+        count_request(request, to_string(error.kind()), clock_.now() - begun);
         if (reaction_to(error.kind()) == Reaction::pause_organisation) {
             gate_.pause({}); // Before the permit goes back, or others would still be let out.
         }
         throw;
     }
+    count_request(request, outcome_of(response_), clock_.now() - begun);
     note_credits_remaining();
     if (response_.status == too_many_requests) {
         gate_.pause(retry_after_of(response_));
@@ -126,8 +168,12 @@ ApiReply ApiClient::get(const ApiRequest& request, const std::stop_token& stop) 
             if (reaction_to(*kind) != Reaction::pause_organisation) {
                 gate_.succeeded(); // Zoho answers; only this request is wrong.
             }
+            if (*kind == ErrorKind::unauthorized) {
+                note_auth(AuthState::failed);
+            }
             fail(request);
         }
+        metrics::count(metrics::Metric::retries_total, {{"reason", "token_refused"}});
         log::event(log::Level::info,
                    "token_refused",
                    {log::kv("http_status", response_.status),
@@ -135,6 +181,7 @@ ApiReply ApiClient::get(const ApiRequest& request, const std::stop_token& stop) 
         tokens_.forget(token);
     }
     gate_.succeeded();
+    note_auth(AuthState::ok);
     ZOHOSYNCD_FAILPOINT("request.answered");
     ApiReply reply{
         response_.status, parse_http_date(response_.header("date")), {}, &response_.body};

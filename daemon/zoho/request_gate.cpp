@@ -1,6 +1,7 @@
 #include "daemon/zoho/request_gate.hpp"
 
 #include "daemon/core/errors.hpp"
+#include "daemon/runtime/metrics.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -70,6 +71,8 @@ void RequestGate::wait_for_turn(std::unique_lock<std::mutex>& lock, const std::s
 RequestGate::Permit RequestGate::acquire(bool costs_credit, const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     ++waiting_;
+    const auto begun = clock_.now();
+    const bool is_paused = paused_until_ > begun || is_probing_;
     try {
         wait_for_turn(lock, stop);
     } catch (const SyncError&) {
@@ -77,6 +80,9 @@ RequestGate::Permit RequestGate::acquire(bool costs_credit, const std::stop_toke
         throw;
     }
     --waiting_;
+    metrics::count(metrics::Metric::throttled_seconds_total,
+                   {{"reason", is_paused ? "pause" : "rate"}},
+                   std::chrono::duration<double>(clock_.now() - begun).count());
     if (costs_credit) {
         require_credit();
     }
@@ -217,7 +223,7 @@ RequestGate::Snapshot RequestGate::snapshot() const {
             is_paused,
             is_probing_,
             is_paused ? std::optional(paused_until_) : std::nullopt,
-            credits_left_,
+            left_by_both(),
             clock_skew_};
 }
 

@@ -5,6 +5,8 @@
 #include "daemon/core/text.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
+#include "daemon/runtime/metrics.hpp"
+#include "daemon/zoho/auth_state.hpp"
 #include "daemon/zoho/json_text.hpp"
 
 #include <fcntl.h>
@@ -160,6 +162,14 @@ std::string advice_for(const std::string& api_domain) {
         .with_zoho_code(error);
 }
 
+/// A request that failed: what became of it, and how we stand now.
+void note_failure(ErrorKind kind) {
+    const bool is_refused = kind == ErrorKind::auth_refused || kind == ErrorKind::wrong_data_center;
+    metrics::count(metrics::Metric::token_requests_total,
+                   {{"outcome", is_refused ? "refused" : "failed"}});
+    note_auth(is_refused ? AuthState::failed : AuthState::degraded);
+}
+
 } // namespace
 
 TokenProvider::TokenProvider(const ZohoSettings& settings, RequestGate& gate, Clock& clock)
@@ -205,6 +215,7 @@ void TokenProvider::forget(const std::string& refused) {
     const Turn turn(*this, {});
     if (token_ == refused) {
         token_.clear();
+        note_auth(AuthState::degraded);
         save_file();
     }
 }
@@ -215,6 +226,7 @@ void TokenProvider::require_token_quota() {
                   [&](WallTime time) { return time + counted_window <= now || time > now; });
     if (requested_at_.size() >= max_token_requests) {
         const auto wait = requested_at_.front() + counted_window - now;
+        note_auth(AuthState::degraded);
         throw SyncError(
             ErrorKind::token_throttled,
             "five access tokens were asked for within ten minutes; waiting, because Zoho blocks "
@@ -262,6 +274,7 @@ void TokenProvider::fetch(HttpTransport& transport, const std::stop_token& stop)
         if (error.kind() == ErrorKind::stopped) {
             throw;
         }
+        note_failure(error.kind());
         gate_.pause({}); // While the permit is held: the others would use up the five at once.
         if (error.kind() == ErrorKind::network || error.kind() == ErrorKind::bad_response) {
             throw SyncError(ErrorKind::token_failed, std::string("access token: ") + error.what());
@@ -289,10 +302,18 @@ void TokenProvider::accept_reply(const HttpResponse& response) {
     token_ = token;
     obtained_ = clock_.wall_now();
     life_ = life_of(reply);
+    metrics::count(metrics::Metric::token_requests_total, {{"outcome", "ok"}});
+    note_life();
     log::event(log::Level::info,
                "token_obtained",
                {log::kv("seconds", std::chrono::milliseconds(life_)),
                 log::kv("requests", requested_at_.size())});
+}
+
+void TokenProvider::note_life() const {
+    metrics::set(metrics::Metric::token_expires_timestamp_seconds,
+                 {},
+                 static_cast<double>(unix_seconds(obtained_ + life_)));
 }
 
 void TokenProvider::check_api_domain(const std::string& named) const {
@@ -358,6 +379,7 @@ void TokenProvider::load_file() {
         }
         obtained_ = from_unix(obtained->get<std::int64_t>());
         life_ = std::clamp(std::chrono::seconds(life->get<std::int64_t>()), 0s, longest_life);
+        note_life();
     }
 }
 

@@ -54,6 +54,7 @@ private:
     void fetch(HttpTransport& transport, const std::stop_token& stop);
     [[nodiscard]] HttpRequest token_request() const;
     void accept_reply(const HttpResponse& response);
+    void note_life() const;
     void check_api_domain(const std::string& named) const;
     [[nodiscard]] std::string fingerprint() const;
 

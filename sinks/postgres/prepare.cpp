@@ -1,6 +1,7 @@
 #include "sinks/postgres/prepare.hpp"
 
 #include "daemon/runtime/failpoint.hpp"
+#include "daemon/runtime/metrics.hpp"
 #include "sinks/postgres/state.hpp"
 
 namespace zohosyncd::postgres {
@@ -152,6 +153,7 @@ bool apply_politely(Session& session,
             if (error.sqlstate() != "55P03") {
                 throw;
             }
+            metrics::count(metrics::Metric::ddl_lock_waits_total, {});
             if (attempt == ddl_attempts) {
                 throw SyncError(ErrorKind::sink_conflict,
                                 what + ": other sessions hold locks on it, pids " +

@@ -1,6 +1,7 @@
 #include "sinks/postgres/session.hpp"
 
 #include "daemon/runtime/failpoint.hpp"
+#include "daemon/runtime/metrics.hpp"
 #include "sinks/common/row_text.hpp"
 #include "sinks/postgres/conninfo.hpp"
 #include "sinks/sink.hpp"
@@ -159,6 +160,7 @@ pqxx::connection& Session::open() {
         ZOHOSYNCD_FAILPOINT("postgres.connect");
         connection_ = std::make_unique<pqxx::connection>(conninfo_);
         ++number_;
+        metrics::count(metrics::Metric::pg_reconnects_total, {});
         quiet_ = std::make_unique<pqxx::quiet_errorhandler>(*connection_);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -238,6 +240,15 @@ void Session::settle_or_fail(const std::string& what,
     }
 }
 
+bool Session::ask_about_commit(const std::function<bool()>& committed) {
+    try {
+        return committed && committed();
+    } catch (...) {
+        metrics::count(metrics::Metric::commit_in_doubt_total, {{"verdict", "unknown"}});
+        throw;
+    }
+}
+
 void Session::settle(const std::string& what, const std::function<bool()>& committed) {
     try {
         throw;
@@ -254,13 +265,27 @@ void Session::settle(const std::string& what, const std::function<bool()>& commi
     } catch (const pqxx::failure&) {
     }
     drop();
-    if (!committed || !committed()) {
+    const bool has_happened = ask_about_commit(committed);
+    metrics::count(metrics::Metric::commit_in_doubt_total,
+                   {{"verdict", has_happened ? "committed" : "lost"}});
+    if (!has_happened) {
         throw SyncError(ErrorKind::sink_down,
                         what + ": the connection broke during COMMIT, which did not happen");
     }
 }
 
 void Session::fail(const std::string& what) {
+    try {
+        translate(what);
+    } catch (const SyncError& error) {
+        const auto& state = error.sqlstate();
+        metrics::count(metrics::Metric::pg_errors_total,
+                       {{"sqlstate", state.empty() ? "none" : state}});
+        throw;
+    }
+}
+
+void Session::translate(const std::string& what) {
     try {
         throw;
     } catch (const SyncError& error) {

@@ -2,6 +2,7 @@
 
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/failpoint.hpp"
+#include "daemon/runtime/metrics.hpp"
 #include "sinks/postgres/postgres_sink.hpp"
 
 #include <pqxx/pqxx>
@@ -57,6 +58,7 @@ public:
     auto write(const std::string& what, const std::function<bool()>& committed, Work work) {
         std::optional<std::invoke_result_t<Work&, pqxx::work&>> result;
         bool committing = false;
+        const metrics::Stopwatch stopwatch(metrics::Metric::pg_commit_seconds);
         try {
             ZOHOSYNCD_FAILPOINT("postgres.begin");
             pqxx::work tx(open());
@@ -117,8 +119,11 @@ private:
                         bool committing,
                         const std::function<bool()>& committed);
     void settle(const std::string& what, const std::function<bool()>& committed);
-    /// Called in a catch block: throws the current exception as SyncError.
+    /// What `committed` says; false without it.
+    static bool ask_about_commit(const std::function<bool()>& committed);
+    /// Called in a catch block: counts the current exception and throws it as SyncError.
     [[noreturn]] void fail(const std::string& what);
+    [[noreturn]] void translate(const std::string& what);
     [[noreturn]] void fail_with_state(const std::string& what,
                                       const std::string& message,
                                       const std::string& sqlstate);

@@ -1,6 +1,7 @@
 #include "sinks/sqlite/database.hpp"
 
 #include "daemon/runtime/failpoint.hpp"
+#include "daemon/runtime/metrics.hpp"
 
 #include <utility>
 
@@ -66,6 +67,7 @@ void fail(sqlite3* database, int code, const std::string& path) {
     const int primary = code & 0xFF;
     const std::string message =
         database == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(database);
+    metrics::count(metrics::Metric::pg_errors_total, {{"sqlstate", name_of(primary)}});
     const std::string text = path + ": " + message + " (" + name_of(primary) + ")";
     if (primary == SQLITE_CONSTRAINT || primary == SQLITE_MISMATCH || primary == SQLITE_TOOBIG) {
         DataError error(ErrorKind::schema_conflict, text);

@@ -102,6 +102,35 @@ class Answers(Status):
         self.assertIn('zohosyncd_stream_state{stream="leads",state="ok"} 1', text)
         names = set(re.findall(r"^# TYPE (\S+)", text, re.M))
         self.assertTrue(all(name.startswith("zohosyncd_") for name in names), names)
+        figures = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"}
+        for stream, rows in (("leads", 300), ("contacts", 40)):
+            self.assertEqual(figures['zohosyncd_rows_upserted_total{stream="%s"}' % stream], rows)
+        self.assertGreaterEqual(figures['zohosyncd_runs_total{outcome="ok",stream="users"}'], 1)
+        self.assertEqual(figures['zohosyncd_token_requests_total{outcome="ok"}'], 1)
+        self.assertEqual(figures['zohosyncd_auth_state{state="ok"}'], 1)
+        lists = figures['zohosyncd_http_requests_total{endpoint="list",outcome="200"}']
+        self.assertEqual(figures['zohosyncd_http_request_seconds_count{endpoint="list"}'],
+                         sum(value for name, value in figures.items() if name.startswith('zohosyncd_http_requests_total{endpoint="list"')))
+        self.assertGreaterEqual(lists, 3)
+        self.leave(daemon)
+
+    def test_metrics_of_trouble(self):
+        zoho = self.simulator(*FLAGS)
+        zoho.faults({"path": "/crm/v6/Leads", "every": 1, "action": {"kind": "status", "status": 500}},
+                    {"path": "/crm/v6/Contacts", "nth": 1, "action": {"kind": "invalid_token"}})
+        home = self.installed(simulator=zoho)
+        daemon, port = self.serving(home)
+
+        def counted(series):
+            found = re.search(r"^zohosyncd_%s (\d+)" % re.escape(series), self.ask(port, "/metrics")[1], re.M)
+            return int(found.group(1)) if found else 0
+
+        for series in ('errors_total{kind="server_error",stream="leads"}', 'runs_total{outcome="failed",stream="leads"}',
+                       'http_requests_total{endpoint="list",outcome="server_error"}',
+                       'http_requests_total{endpoint="list",outcome="unauthorized"}', 'retries_total{reason="token_refused"}',
+                       'token_requests_total{outcome="ok"}', 'consecutive_failures{stream="leads"}',
+                       'stream_state{stream="leads",state="backoff"}'):
+            wait_until(lambda: counted(series) >= 1, PATIENCE, series, pause=0.2)
         self.leave(daemon)
 
     def test_who_may_ask(self):
