@@ -9,10 +9,10 @@ WORKDIR /src
 COPY scripts/packages scripts/packages
 RUN scripts/packages
 COPY . .
-# The Debian package's list of dependencies is what the image needs, too, but for those of a system with services.
 RUN cmake --preset release -DZOHOSYNCD_TESTS=OFF \
- && cmake --build --preset release --target zohosyncd packaging \
- && (cd build/release && cpack -G DEB -B /package) \
+ && cmake --build --preset release --target zohosyncd packaging
+# The Debian package's list of dependencies is what the image needs, too, but for those of a system with services.
+RUN (cd build/release && cpack -G DEB -B /package) \
  && dpkg-deb -f /package/*.deb Depends | tr ',' '\n' | sed 's/^ *\([^ ]*\).*/\1/' \
     | grep -vx -e systemd -e procps >/package/runtime-packages \
  && dpkg-deb -x /package/*.deb /package/root

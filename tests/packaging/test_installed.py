@@ -176,6 +176,7 @@ class Installed(unittest.TestCase):
 
     def test_08_it_feeds_the_watchdog_as_long_as_it_is_well(self):
         pid = self.machine.property("MainPID")
+        self.assertNotEqual(pid, "0")
 
         time.sleep(75)  # WatchdogSec is 60.
 
