@@ -162,7 +162,9 @@ void Gauges::add_process(std::string_view version) {
                              Phase::syncing,
                              Phase::stopping}) {
         std::string word = to_string(phase);
-        std::replace(word.begin(), word.end(), ' ', '_');
+        std::transform(word.begin(), word.end(), word.begin(), [](char c) {
+            return c == ' ' ? '_' : static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+        });
         add(Metric::up_phase, {{"phase", word}}, view_.phase == phase ? 1 : 0);
     }
     if (view_.target) {

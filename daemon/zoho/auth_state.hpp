@@ -9,7 +9,8 @@ enum class AuthState {
     failed,   ///< The credentials, or a fresh token, were refused: an operator has to act.
 };
 
-/// Sets the metric. Thread-safe.
+/// Sets the metric. What has failed stays so until the API accepts a token: that a new one is tried
+/// for meanwhile mends nothing. Thread-safe.
 void note_auth(AuthState state);
 
 } // namespace zohosyncd

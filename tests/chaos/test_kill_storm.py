@@ -5,6 +5,7 @@ from collections import Counter
 
 import oracle
 from chaos import Chaos, sized
+from freshness import FreshnessWatch
 from harness import module_of
 from servers import wait_until
 
@@ -65,16 +66,19 @@ class KillStorm(Chaos):
         home = self.install(simulator, target, streams={s: None for s in STREAMS})
         home.defaults["schedule"] = "@every 1s"
         home.daemon["overlap"] = "5s"
+        home.daemon["listen"] = "unix:%s" % (home.directory / "status.sock")
         home.write()
+        fresh = FreshnessWatch(simulator, target, home.directory / "status.sock", RECORDS)
         watches = [RowWatch(simulator, target, stream) for stream in RECORDS]
         counts = Counter()
         simulator.post("churn", modules=RECORDS, **CHURN)
         for kill in range(1, kills + 1):
             self.disturb(simulator, target, kill)
-            self.live_and_die(home, counts)
+            self.live_and_die(home, counts, fresh)
             if kill % 10 == 0:
                 self.assertEqual([text for watch in watches for text in watch.look()], [])
         self.settle(simulator, target, home)
+        counts["answers of freshz"], counts["rows vouched for"] = fresh.claims, fresh.rows
         counts["row versions"] = sum(watch.checked for watch in watches)
         self.check_progress(target, kills, counts)
         self.total(target=target.kind, kills=kills, rows=sum(len(w.rows) for w in watches), verdict="equal",
@@ -99,14 +103,17 @@ class KillStorm(Chaos):
                 simulator.post("restore", module=module_of(stream), ids=[str(self.chance.choice(held)[0])],
                                move_modified_time=False)
 
-    def live_and_die(self, home, counts):
+    def live_and_die(self, home, counts, fresh):
         daemon = self.started(home, "run", "--log-level", "debug")
         # At any moment; but however slow the machine, many have to get as far as to read or to commit.
         mark = self.chance.choice([None, " event=scan_", " event=scan_", " event=page_committed"])
         if mark:
             wait_until(lambda: mark in daemon.err() or not daemon.is_running(), 120, "the daemon's" + mark)
         time.sleep(self.chance.uniform(0, 0.12 if mark else 0.8))
+        claims = fresh.ask()
         result = daemon.kill()
+        # What it said with its last breath holds for what it leaves.
+        self.assertEqual(fresh.judge(claims), [])
         self._cleanups.pop()  # Of a daemon that is dead; thousands of them would hold their logs.
         self.assertEqual(result.code, -9, result.err[-4000:])
         pages, finished = result.err.count(" event=page_committed"), result.err.count(" event=run_finished")
@@ -133,6 +140,7 @@ class KillStorm(Chaos):
         self.assertGreaterEqual(counts["pages committed"], kills // 2, counts)
         self.assertGreaterEqual(counts["killed after a commit"], kills // 4, counts)
         self.assertGreaterEqual(counts["killed before a commit"], kills // 20, counts)
+        self.assertGreaterEqual(counts["answers of freshz"], kills // 2, counts)
         for stream, state in self.states(target).items():
             self.assertEqual((stream, state["status"], state["scan"]), (stream, "ok", None))
             if stream in RECORDS:

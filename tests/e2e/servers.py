@@ -109,6 +109,11 @@ class Simulator:
     def versions(self, module, record):
         return self.get("versions/%s/%d" % (module, record))["versions"]
 
+    def history(self, module):
+        """Id to its versions: Modified_Time in seconds, when it came to be in microseconds, whether deleted by it."""
+        entries = (json.loads(line) for line in self._request("GET", "history/" + module).decode().splitlines())
+        return {int(entry["id"]): entry["versions"] for entry in entries}
+
     def requests(self, kind=None):
         return [r for r in self.get("requests")["requests"] if kind in (None, r["kind"])]
 

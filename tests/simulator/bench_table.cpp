@@ -320,6 +320,10 @@ void BenchTable::append_ledger(std::string& out, std::size_t index, bool with_fu
     out += "}\n";
 }
 
+std::string BenchTable::history() {
+    return {};
+}
+
 nlohmann::json BenchTable::versions(std::int64_t /*id*/) {
     return nlohmann::json::array();
 }

@@ -68,6 +68,10 @@ Reply Simulator::control_get(const Call& call, const std::vector<std::string>& p
     if (what == "ledger") {
         return ledger(call, argument);
     }
+    if (what == "history") {
+        auto* table = table_of(module_name_of(argument));
+        return table == nullptr ? not_found(argument) : ndjson(table->history());
+    }
     if (what == "versions" && parts.size() == 4) {
         auto* table = table_of(module_name_of(argument));
         return table == nullptr ? not_found(argument)

@@ -213,6 +213,20 @@ void RecordTable::append_ledger(std::string& out, std::size_t index, bool with_f
     out += "}\n";
 }
 
+std::string RecordTable::history() {
+    const std::scoped_lock lock{mutex_};
+    std::string out;
+    for (std::uint32_t row = 0; row < records_.size(); ++row) {
+        auto versions = nlohmann::json::array();
+        for (const auto& version : records_[row].versions) {
+            versions.push_back({version.modified, version.committed, is_gone(version)});
+        }
+        out += nlohmann::json{{"id", id_of(row)}, {"versions", versions}}.dump();
+        out += '\n';
+    }
+    return out;
+}
+
 nlohmann::json RecordTable::versions(std::int64_t id) {
     constexpr std::array<const char*, 6> events{
         "created", "edited", "converted", "deleted", "purged", "restored"};

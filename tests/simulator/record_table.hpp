@@ -51,6 +51,7 @@ public:
     std::size_t size() override;
     void append_ledger(std::string& out, std::size_t index, bool with_full) override;
     nlohmann::json versions(std::int64_t id) override;
+    std::string history() override;
     std::vector<FieldPtr> fields() override;
     void set_fields(std::vector<FieldPtr> fields) override;
 

@@ -98,6 +98,10 @@ public:
 
     virtual nlohmann::json versions(std::int64_t id) = 0;
 
+    /// A line for each record that ever existed: its id, and of each version its Modified_Time,
+    /// when it came to be (microseconds), and whether the record was deleted by it.
+    virtual std::string history() = 0;
+
     virtual std::vector<FieldPtr> fields() = 0;
 
     /// Replaces the field list: metadata and values follow at once.
