@@ -58,6 +58,7 @@ private:
     void look(Sink& sink);
     void look_at_report(Sink& sink, TargetView& view);
     void count_rows(Sink& sink, TargetView& view);
+    void count_rows_of(Sink& sink, const TableName& table);
 
     StatusStore& store_;
     const TargetConnection target_;

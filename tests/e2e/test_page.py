@@ -42,3 +42,10 @@ class Page(Status):
         self.finish(self.browse(port, "failing"))
         self.leave(daemon)
 
+    def test_while_it_reads(self):
+        zoho = self.simulator("--records", "leads=15000,contacts=40", "--users", "3")
+        zoho.post("mode", latency_ms=1500)  # It has to last until somebody has looked.
+        home = self.installed(simulator=zoho)
+        daemon, port = self.serving(home)
+        self.finish(self.browse(port, "busy"))
+        daemon.kill()

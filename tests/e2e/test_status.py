@@ -232,6 +232,24 @@ class Hardship(Status):
         self.leave(daemon)
 
 
+class ChangedTable(Status):
+    def test_a_table_that_can_not_be_counted_hides_no_other(self):
+        home = self.installed(self.postgres())
+        daemon, port = self.serving(home)
+        self.until_fresh(port)
+        home.target.rows("alter table zoho_crm.leads rename to leads_before;"
+                         " create view zoho_crm.leads as select id from zoho_crm.leads_before")
+        self.leave(daemon)
+        # The first thing that a daemon does is to count.
+        daemon, port = self.serving(home)
+        state = lambda: {s["stream"]: s for s in self.status(port)["streams"]}
+        wait_until(lambda: state()["leads"]["status"] == "blocked", PATIENCE, "the stream is blocked", pause=0.2)
+        wait_until(lambda: state()["contacts"]["rows"] == 40, PATIENCE, "the others are counted", pause=0.2)
+        self.assertIsNone(self.status(port)["target"]["error"])
+        self.assertEqual(self.ask(port, "/freshz?max=600&streams=contacts")[0], 200)
+        self.leave(daemon)
+
+
 class StoppedDatabase(Status):
     def test_it_answers_while_the_database_hangs(self):
         server = PostgresServer("")

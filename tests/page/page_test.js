@@ -107,7 +107,13 @@ const steps = {
   },
   async busy() {
     const page = await open();
-    await page.waitForSelector("#jobs li");
+    // It is live: what is read grows on a page that nobody touches.
+    const readMore = before => {
+      const text = document.querySelector("#jobs li")?.textContent.match(/([\d,]+) rows? read/)?.[1] || "0";
+      return Number(text.replaceAll(",", "")) > before && Number(text.replaceAll(",", ""));
+    };
+    const first = await (await page.waitForFunction(readMore, 0)).jsonValue();
+    await page.waitForFunction(readMore, first);
     await looks(page, "busy");
   },
   async any() {
