@@ -43,9 +43,15 @@ bool runs_streams(Verb verb) {
     return verb == Verb::run || verb == Verb::sync || verb == Verb::verify;
 }
 
-ExitCode with_config(const CommandLine& command, Clock& clock, const std::stop_token& stop) {
+ExitCode with_config(const CommandLine& command,
+                     Reloads& reloads,
+                     Clock& clock,
+                     const std::stop_token& stop) {
     Problems problems;
-    const Config config = load_config(command.overrides, process_environment(), problems);
+    const auto read = [&command](Problems& found) {
+        return load_config(command.overrides, process_environment(), found);
+    };
+    const Config config = read(problems);
     if (const ExitCode code = report(problems); code != ExitCode::ok) {
         return code;
     }
@@ -57,7 +63,7 @@ ExitCode with_config(const CommandLine& command, Clock& clock, const std::stop_t
     }
     switch (command.verb) {
     case Verb::run:
-        return run_verb(config, clock, stop);
+        return run_verb(config, read, reloads, clock, stop);
     case Verb::sync:
         return sync_verb(config, clock, stop);
     case Verb::plan:
@@ -143,7 +149,7 @@ ExitCode conns(const CommandLine& command, Clock& clock, const std::stop_token& 
 }
 
 /// What the whole work comes to. The only place where a verb's exceptions end.
-ExitCode work(const CommandLine& command, const std::stop_token& stop) {
+ExitCode work(const CommandLine& command, Reloads& reloads, const std::stop_token& stop) {
     try {
         SystemClock clock;
         if (command.verb == Verb::check) {
@@ -153,7 +159,7 @@ ExitCode work(const CommandLine& command, const std::stop_token& stop) {
         const bool is_conns = command.verb == Verb::conns_list ||
                               command.verb == Verb::conns_test ||
                               command.verb == Verb::conns_discover;
-        return is_conns ? conns(command, clock, stop) : with_config(command, clock, stop);
+        return is_conns ? conns(command, clock, stop) : with_config(command, reloads, clock, stop);
     } catch (const SyncError& error) {
         if (error.kind() == ErrorKind::stopped) {
             return ExitCode::terminated; // main knows which signal it was.
@@ -194,7 +200,9 @@ ExitCode code_after_stop(const CommandLine& command, int signal) {
 
 /// Waits for a signal or the end of the work, whichever comes first. Returns the stop signal, 0
 /// without one.
-int wait_for_end(const StopSignals& signals, const std::future<ExitCode>& result) {
+int wait_for_end(const StopSignals& signals,
+                 const std::future<ExitCode>& result,
+                 Reloads& reloads) {
     while (true) {
         const int signal = signals.wait();
         if (signal == SIGINT || signal == SIGTERM) {
@@ -204,9 +212,7 @@ int wait_for_end(const StopSignals& signals, const std::future<ExitCode>& result
             return 0;
         }
         if (signal == SIGHUP) {
-            log::event(log::Level::warn,
-                       "reload_not_supported",
-                       {log::kv("hint", "restart the service to read a changed configuration")});
+            reloads.request(); // Only `run` takes it up; the other verbs end soon.
         }
     }
 }
@@ -221,14 +227,15 @@ int main(int argc, char** argv) {
     const CommandLine& command = *parsed.command;
     log::configure(command.log_level.value_or(usual_level(command.verb)), command.log_format);
     const StopSignals signals;
+    Reloads reloads;
     std::stop_source stop;
-    std::packaged_task<ExitCode()> task([&] { return work(command, stop.get_token()); });
+    std::packaged_task<ExitCode()> task([&] { return work(command, reloads, stop.get_token()); });
     std::future<ExitCode> result = task.get_future();
     std::thread worker([&task] {
         task();
         StopSignals::wake();
     });
-    const int signal = wait_for_end(signals, result);
+    const int signal = wait_for_end(signals, result, reloads);
     if (signal != 0) {
         signals.let_through();
         stop.request_stop();

@@ -60,7 +60,8 @@ public:
               CheckReport& report,
               const std::stop_token& stop)
         : config_(config), target_(target), report_(report), stop_(stop),
-          session_(config.source, config.daemon, clock), client_(session_.make_client()) {}
+          gate_(gate_limits(config.source), clock),
+          session_(config.source, config.daemon, gate_, clock), client_(session_.make_client()) {}
 
     void run() {
         pay_from_what_is_left(allowed_credits(config_.daemon.credits, {}));
@@ -82,7 +83,7 @@ private:
         const auto spent = target_ ? target_->credits_spent : 0;
         const auto left = static_cast<std::int64_t>(allowed) - static_cast<std::int64_t>(spent);
         const bool is_certain = config_.daemon.credits.daily.has_value() || !zoho_.id.empty();
-        session_.gate().set_credits_left(is_certain ? left : std::max<std::int64_t>(left, 1));
+        gate_.set_credits_left(is_certain ? left : std::max<std::int64_t>(left, 1));
     }
 
     std::string place(const std::string& key) const { return config_.source.lines.place(key); }
@@ -110,7 +111,7 @@ private:
         if (!zoho_.id.empty()) {
             clocks();
             identity();
-            session_.gate().keep_reserve(daily() - allowed());
+            gate_.keep_reserve(daily() - allowed());
             pay_from_what_is_left(allowed());
         }
         return true;
@@ -206,9 +207,9 @@ private:
 
     void credits() {
         const auto where = config_.lines.place("daemon.credits");
-        const auto spent = (target_ ? target_->credits_spent : 0) + session_.gate().credits_spent();
-        const auto left = session_.gate().credits_left().value_or(0);
-        const auto by_zoho = session_.gate().zoho_remaining();
+        const auto spent = (target_ ? target_->credits_spent : 0) + gate_.credits_spent();
+        const auto left = gate_.credits_left().value_or(0);
+        const auto by_zoho = gate_.zoho_remaining();
         const std::string text =
             fmt::format("{} a day{}, {} for us, {} spent in the last 24 h{}",
                         daily(),
@@ -305,6 +306,7 @@ private:
     const std::optional<TargetInspection>& target_;
     CheckReport& report_;
     const std::stop_token& stop_;
+    RequestGate gate_;
     ZohoSession session_;
     std::unique_ptr<ApiClient> client_;
     ZohoOrganisation zoho_;

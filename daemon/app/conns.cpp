@@ -45,7 +45,8 @@ ExitCode conns_test_verb(const std::optional<ZohoConnection>& source,
                          Clock& clock,
                          const std::stop_token& stop) {
     if (source) {
-        ZohoSession session(*source, daemon, clock);
+        RequestGate gate(gate_limits(*source), clock);
+        ZohoSession session(*source, daemon, gate, clock);
         const auto client = session.make_client();
         Organisation organisation;
         meet_organisation(*client, *source, daemon, clock, organisation, stop);

@@ -118,7 +118,8 @@ ExitCode discover_verb(const ZohoConnection& source,
                        bool as_json,
                        Clock& clock,
                        const std::stop_token& stop) {
-    ZohoSession session(source, daemon, clock);
+    RequestGate gate(gate_limits(source), clock);
+    ZohoSession session(source, daemon, gate, clock);
     const auto client = session.make_client();
     const auto all = find_all(*client, selection, stop);
     if (as_json) {

@@ -2,6 +2,7 @@
 
 #include "daemon/app/stream_run.hpp"
 #include "daemon/runtime/log.hpp"
+#include "daemon/runtime/pulse.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -57,8 +58,35 @@ Engine::Outcome Engine::outcome() const {
     return {succeeded, parts_.config.streams.size() - succeeded};
 }
 
+Engine::Luggage::key_type Engine::key_of(std::size_t stream) const {
+    const auto& config = parts_.config.streams[stream];
+    return {config.endpoint.stream, config.target.text()};
+}
+
+Engine::Luggage Engine::unpack() {
+    const std::lock_guard lock(mutex_);
+    Luggage luggage;
+    for (std::size_t stream = 0; stream < memories_.size(); ++stream) {
+        luggage.emplace(key_of(stream),
+                        StreamLuggage{std::move(memories_[stream]), timetable_.turn(stream)});
+    }
+    return luggage;
+}
+
+void Engine::resume(Luggage luggage) {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t stream = 0; stream < memories_.size(); ++stream) {
+        const auto found = luggage.find(key_of(stream));
+        if (found != luggage.end()) {
+            memories_[stream] = std::move(found->second.memory);
+            timetable_.resume(stream, found->second.turn);
+        }
+    }
+}
+
 /// The scheduler: moves streams that have fallen due to the ready list.
 void Engine::schedule(const std::stop_token& stop) {
+    const pulse::Worker worker;
     // No clock inside condition variables: sleeping is the clock's business, so that tests own it.
     while (!stop.stop_requested()) {
         std::optional<Clock::TimePoint> due;
@@ -82,6 +110,7 @@ void Engine::schedule(const std::stop_token& stop) {
 }
 
 std::optional<std::size_t> Engine::take_ready(const std::stop_token& stop) {
+    const pulse::Rest rest;
     std::unique_lock lock(mutex_);
     if (!changed_.wait(lock, stop, [this] { return !ready_.empty(); })) {
         return std::nullopt;
@@ -92,6 +121,7 @@ std::optional<std::size_t> Engine::take_ready(const std::stop_token& stop) {
 }
 
 void Engine::fetch(const std::stop_token& stop) {
+    const pulse::Worker worker;
     try {
         const auto sink = fetcher_parts_.make_sink();
         const auto client = fetcher_parts_.make_client();

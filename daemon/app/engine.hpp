@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -44,6 +45,20 @@ public:
     /// ends the process: a lost lease, a target of another organisation, a broken invariant.
     void run(const std::stop_token& stop);
 
+    /// What a stream takes along into an engine of another configuration.
+    struct StreamLuggage {
+        StreamMemory memory;
+        Timetable::Turn turn;
+    };
+
+    /// By stream and target.
+    using Luggage = std::map<std::pair<std::string, std::string>, StreamLuggage>;
+
+    /// After run(): everything that would be forgotten.
+    [[nodiscard]] Luggage unpack();
+    /// Before run(): streams that are in both go on where they were.
+    void resume(Luggage luggage);
+
     struct Outcome {
         std::size_t succeeded = 0;
         std::size_t failed = 0;
@@ -59,6 +74,7 @@ private:
     RunResult
     attempt(std::size_t stream, Sink& sink, ApiClient& client, const std::stop_token& stop);
     void finished(std::size_t stream, const RunResult& result);
+    [[nodiscard]] Luggage::key_type key_of(std::size_t stream) const;
     void end_with(std::exception_ptr error);
 
     EngineParts parts_;

@@ -3,6 +3,7 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
+#include "daemon/runtime/pulse.hpp"
 
 #include <unistd.h>
 
@@ -75,12 +76,12 @@ void LeaseKeeper::acquire(std::optional<std::chrono::seconds> patience,
     }
 }
 
-void LeaseKeeper::keep(std::function<void()> on_loss) {
-    thread_ = std::jthread(
-        [this, on_loss = std::move(on_loss)](const std::stop_token& stop) { beat(on_loss, stop); });
+void LeaseKeeper::keep() {
+    thread_ = std::jthread([this](const std::stop_token& stop) { beat(stop); });
 }
 
-void LeaseKeeper::beat(const std::function<void()>& on_loss, const std::stop_token& stop) {
+void LeaseKeeper::beat(const std::stop_token& stop) {
+    const pulse::Worker worker;
     while (clock_.sleep_for(failpoint::deadline(lease_expiry) / beats_until_expiry, stop)) {
         try {
             ZOHOSYNCD_FAILPOINT("lease.beat");
@@ -88,7 +89,7 @@ void LeaseKeeper::beat(const std::function<void()>& on_loss, const std::stop_tok
         } catch (const SyncError& error) {
             if (error.kind() == ErrorKind::lease_lost) {
                 is_held_ = false;
-                on_loss();
+                lost_.request_stop();
                 return;
             }
             // The writers' own transactions tell soon enough whether the target is back or the

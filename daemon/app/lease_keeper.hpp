@@ -4,8 +4,6 @@
 #include "sinks/sink.hpp"
 
 #include <chrono>
-#include <exception>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -27,22 +25,25 @@ public:
     /// SyncError{lease_held} that names the holder. Throws stopped, and whatever the sink throws.
     void acquire(std::optional<std::chrono::seconds> patience, const std::stop_token& stop);
 
-    /// Begins the heartbeat. `on_loss` is called once, from the keeper's thread, when the lease is
-    /// another's.
-    void keep(std::function<void()> on_loss);
+    /// Begins the heartbeat.
+    void keep();
+
+    /// Requested as soon as the lease is another's.
+    [[nodiscard]] std::stop_token lost() const { return lost_.get_token(); }
 
     [[nodiscard]] std::int64_t epoch() const { return epoch_; }
 
     [[nodiscard]] const std::string& connection() const { return connection_; }
 
 private:
-    void beat(const std::function<void()>& on_loss, const std::stop_token& stop);
+    void beat(const std::stop_token& stop);
 
     std::unique_ptr<Sink> sink_;
     std::string connection_;
     Clock& clock_;
     std::int64_t epoch_ = 0;
     bool is_held_ = false;
+    std::stop_source lost_;
     std::jthread thread_;
 };
 

@@ -27,8 +27,8 @@ constexpr std::uint64_t notable_share_of_rows = 40;
 class Planner {
 public:
     Planner(const Config& config, Clock& clock, const std::stop_token& stop)
-        : config_(config), clock_(clock), stop_(stop),
-          session_(config.source, config.daemon, clock), client_(session_.make_client()),
+        : config_(config), clock_(clock), stop_(stop), gate_(gate_limits(config.source), clock),
+          session_(config.source, config.daemon, gate_, clock), client_(session_.make_client()),
           fields_(clock, config.daemon.metadata), target_(inspect_target(config)) {
         for (const auto& state : target_.states) {
             states_.emplace(state.key.stream + "\n" + state.key.target.text(), state);
@@ -44,21 +44,20 @@ public:
         for (std::size_t i = 0; i < result_.streams.size(); ++i) {
             price(config_.streams[i], result_.streams[i]);
         }
-        result_.plan_requests = session_.gate().credits_spent();
+        result_.plan_requests = gate_.credits_spent();
         return std::move(result_);
     }
 
 private:
     void meet() {
-        auto& gate = session_.gate();
         const auto spent = static_cast<std::int64_t>(target_.credits_spent);
         const auto least = static_cast<std::int64_t>(allowed_credits(config_.daemon.credits, {}));
-        gate.set_credits_left(config_.daemon.credits.daily
-                                  ? least - spent
-                                  : std::max<std::int64_t>(least - spent, 1));
+        gate_.set_credits_left(config_.daemon.credits.daily
+                                   ? least - spent
+                                   : std::max<std::int64_t>(least - spent, 1));
         meet_organisation(*client_, config_.source, config_.daemon, clock_, organisation_, stop_);
-        gate.keep_reserve(organisation_.credits_reserved);
-        gate.set_credits_left(static_cast<std::int64_t>(organisation_.credits_allowed) - spent);
+        gate_.keep_reserve(organisation_.credits_reserved);
+        gate_.set_credits_left(static_cast<std::int64_t>(organisation_.credits_allowed) - spent);
         result_.own_requests = client_->requests_sent();
         find_modules();
         result_.organisation = organisation_.id;
@@ -266,6 +265,7 @@ private:
     Config config_;
     Clock& clock_;
     const std::stop_token& stop_;
+    RequestGate gate_;
     ZohoSession session_;
     std::unique_ptr<ApiClient> client_;
     FieldCatalog fields_;

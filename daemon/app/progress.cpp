@@ -23,6 +23,13 @@ const char* to_string(StreamActivity activity) {
 }
 
 ProgressBoard::ProgressBoard(const std::vector<std::string>& streams) {
+    show(streams);
+}
+
+void ProgressBoard::show(const std::vector<std::string>& streams) {
+    const std::lock_guard lock(mutex_);
+    lines_.clear();
+    index_.clear();
     for (const auto& stream : streams) {
         index_[stream] = lines_.size();
         lines_.emplace_back().stream = stream;

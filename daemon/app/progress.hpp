@@ -34,7 +34,7 @@ struct StreamProgress {
     std::string anchor; ///< Records older than this are not read; empty where everything is.
     Clock::TimePoint started;
     std::optional<Clock::TimePoint> next_run; ///< While it waits for its turn.
-    std::optional<Findings> findings; ///< Of a verification that has come to its end.
+    std::optional<Findings> findings;         ///< Of a verification that has come to its end.
 };
 
 /// The lines of all streams, shared by the fetchers that write them and the thread that shows them.
@@ -42,6 +42,9 @@ class ProgressBoard {
 public:
     /// In this order they are shown.
     explicit ProgressBoard(const std::vector<std::string>& streams);
+
+    /// Other streams from now on.
+    void show(const std::vector<std::string>& streams);
 
     template <typename Change> void update(const std::string& stream, Change change) {
         const std::lock_guard lock(mutex_);

@@ -5,6 +5,8 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/log.hpp"
 
+#include <utility>
+
 namespace zohosyncd {
 namespace {
 
@@ -19,18 +21,71 @@ std::vector<std::string> names_of(const std::vector<StreamConfig>& streams) {
     return names;
 }
 
+bool is_same(const TargetConnection& a, const TargetConnection& b) {
+    return a.kind == b.kind && a.conninfo == b.conninfo && a.role == b.role && a.path == b.path &&
+           a.busy_timeout == b.busy_timeout;
+}
+
 } // namespace
 
-Replication::Replication(const Config& config, Clock& clock)
-    : config_(config), clock_(clock), session_(config_.source, config_.daemon, clock),
-      fields_(clock, config_.daemon.metadata),
-      lease_(make_sink(config_.target, config_.daemon.state_schema), config_.source.name, clock),
-      board_(std::make_unique<ProgressBoard>(names_of(config_.streams))) {}
+Replication::Replication(Config config, RequestGate& gate, Clock& clock)
+    : config_(std::move(config)), gate_(gate), clock_(clock),
+      session_(std::make_shared<ZohoSession>(config_.source, config_.daemon, gate, clock)),
+      lease_(std::make_shared<LeaseKeeper>(
+          make_sink(config_.target, config_.daemon.state_schema), config_.source.name, clock)),
+      fields_(std::make_shared<FieldCatalog>(clock, config_.daemon.metadata)),
+      board_(names_of(config_.streams)) {}
+
+std::unique_ptr<Replication> Replication::successor(Config config) const {
+    auto next = std::make_unique<Replication>(std::move(config), gate_, clock_);
+    if (next->session_->settings() == session_->settings()) {
+        next->session_ = session_;
+    }
+    if (has_same_lease(*next)) {
+        next->lease_ = lease_;
+    }
+    return next;
+}
+
+bool Replication::has_same_lease(const Replication& other) const {
+    return is_same(config_.target, other.config_.target) &&
+           config_.daemon.state_schema == other.config_.daemon.state_schema &&
+           config_.source.name == other.config_.source.name;
+}
+
+void Replication::try_out(const Replication& predecessor, const std::stop_token& stop) {
+    const bool has_new_target = lease_ != predecessor.lease_;
+    const bool has_new_source = session_ != predecessor.session_;
+    const auto sink = make_sink(config_.target, config_.daemon.state_schema);
+    if (has_new_target) {
+        (void)sink->migrate();
+    }
+    const auto client = session_->make_client();
+    organisation_.id = predecessor.organisation_.id;
+    if (has_new_source) {
+        meet_organisation(*client, config_.source, config_.daemon, clock_, organisation_, stop);
+    }
+    require_modules(*client, config_, stop);
+    if (has_new_source || has_new_target) {
+        require_own_target();
+    }
+}
+
+void Replication::begin_after(Replication& predecessor) {
+    gate_.set_limits(gate_limits(config_.source));
+    if (session_ == predecessor.session_ &&
+        config_.daemon.metadata == predecessor.config_.daemon.metadata) {
+        fields_ = predecessor.fields_;
+    }
+    if (session_ == predecessor.session_ && lease_ == predecessor.lease_) {
+        luggage_ = std::move(predecessor.luggage_);
+    }
+}
 
 void Replication::reach_target(std::optional<std::chrono::seconds> patience,
                                const std::stop_token& stop) {
     const auto sink = make_sink(config_.target, config_.daemon.state_schema);
-    persist(clock_, patience, "target", stop, [&] {
+    persist("target", patience, stop, [&] {
         if (const int applied = sink->migrate(); applied > 0) {
             log::event(Level::info, "state_schema_migrated", {kv("rows", applied)});
         }
@@ -41,38 +96,55 @@ void Replication::take_lease(std::optional<std::chrono::seconds> patience,
                              const std::stop_token& stop) {
     // A target that goes away while we wait is waited for; somebody else's lease is not an error of
     // `run`.
-    persist(clock_, patience, "lease", stop, [&] { lease_.acquire(patience, stop); });
-    lease_.keep([this] { lost_lease_.request_stop(); });
+    if (lease_->epoch() == 0) {
+        persist("lease", patience, stop, [&] { lease_->acquire(patience, stop); });
+        lease_->keep();
+    }
 }
 
 void Replication::meet_zoho(std::optional<std::chrono::seconds> patience,
                             const std::stop_token& stop) {
-    const auto client = session_.make_client();
+    const auto client = session_->make_client();
     // Counted anew with each attempt: where the credits are spent, only time brings them back.
-    persist(clock_, patience, "zoho", stop, [&] {
+    persist("zoho", patience, stop, [&] {
         meet_organisation_within_credits(
-            *client, *own_sink(), session_.gate(), config_, clock_, organisation_, stop);
+            *client, *own_sink(), gate_, config_, clock_, organisation_, stop);
     });
-    persist(clock_, patience, "zoho", stop, [&] {
+    persist("zoho", patience, stop, [&] {
         load_credits();
         require_modules(*client, config_, stop);
-        expand_every_module(*client, fields_, config_, stop);
+        expand_every_module(*client, *fields_, config_, stop);
     });
-    board_ = std::make_unique<ProgressBoard>(names_of(config_.streams));
-    persist(clock_, patience, "target", stop, [&] {
+    board_.show(names_of(config_.streams));
+    persist("target", patience, stop, [&] {
         load_credits();
         require_own_target();
     });
 }
 
+void Replication::persist(const char* waiting_for,
+                          std::optional<std::chrono::seconds> patience,
+                          const std::stop_token& stop,
+                          const std::function<void()>& step) {
+    zohosyncd::persist(clock_, patience, waiting_for, stop, [&] {
+        try {
+            step();
+        } catch (const SyncError& error) {
+            if (tell_ && error.kind() != ErrorKind::stopped) {
+                tell_(error.what());
+            }
+            throw;
+        }
+    });
+}
+
 void Replication::load_credits() {
-    settle_credits(
-        *own_sink(), session_.gate(), lease_.connection(), organisation_.credits_allowed);
+    settle_credits(*own_sink(), gate_, lease_->connection(), organisation_.credits_allowed);
 }
 
 void Replication::require_own_target() {
     const auto sink = own_sink();
-    for (const auto& state : sink->states(lease_.connection())) {
+    for (const auto& state : sink->states(lease_->connection())) {
         if (!state.org.empty() && state.org != organisation_.id) {
             throw SyncError(ErrorKind::wrong_org,
                             "the target belongs to organisation " + state.org +
@@ -83,12 +155,12 @@ void Replication::require_own_target() {
 }
 
 EngineParts Replication::engine_parts() {
-    return {config_, organisation_, fields_, session_.gate(), clock_, *board_};
+    return {config_, organisation_, *fields_, gate_, clock_, board_};
 }
 
 std::unique_ptr<Sink> Replication::own_sink() {
     auto sink = make_sink(config_.target, config_.daemon.state_schema);
-    sink->write_under_lease(lease_.connection(), lease_.epoch());
+    sink->write_under_lease(lease_->connection(), lease_->epoch());
     return sink;
 }
 
@@ -110,16 +182,19 @@ Engine::Outcome Replication::verify(VerifyOptions options, const std::stop_token
 Engine::Outcome
 Replication::run_engine(const EngineParts& parts, EngineMode mode, const std::stop_token& stop) {
     const FetcherParts fetcher_parts{[this] { return own_sink(); },
-                                     [this] { return session_.make_client(); }};
+                                     [this] { return session_->make_client(); }};
     Engine engine(parts, fetcher_parts, mode);
 
     std::stop_source either;
     const std::stop_callback on_stop(stop, [&either] { either.request_stop(); });
-    const std::stop_callback on_loss(lost_lease_.get_token(), [&either] { either.request_stop(); });
+    const auto lost = lease_->lost();
+    const std::stop_callback on_loss(lost, [&either] { either.request_stop(); });
+    engine.resume(std::exchange(luggage_, {}));
     engine.run(either.get_token());
-    if (lost_lease_.stop_requested()) {
+    luggage_ = engine.unpack();
+    if (lost.stop_requested()) {
         throw SyncError(ErrorKind::lease_lost,
-                        "another process has taken the lease of " + lease_.connection());
+                        "another process has taken the lease of " + lease_->connection());
     }
     try {
         load_credits();

@@ -1,11 +1,8 @@
-#include "daemon/app/cli.hpp"
-#include "daemon/app/replication.hpp"
-#include "daemon/app/status_reporter.hpp"
+#include "daemon/app/service.hpp"
 #include "daemon/app/verbs.hpp"
-#include "daemon/core/errors.hpp"
 #include "daemon/runtime/log.hpp"
-#include "daemon/runtime/sd_notify.hpp"
-#include "daemon/status/status_server.hpp"
+
+#include <utility>
 
 namespace zohosyncd {
 namespace {
@@ -23,7 +20,11 @@ void name_unused_settings(const DaemonConfig& daemon) {
 
 } // namespace
 
-ExitCode run_verb(const Config& config, Clock& clock, const std::stop_token& stop) {
+ExitCode run_verb(Config config,
+                  const ConfigReader& read,
+                  Reloads& reloads,
+                  Clock& clock,
+                  const std::stop_token& stop) {
     log::event(Level::info,
                "starting",
                {kv("file", config.file),
@@ -31,27 +32,7 @@ ExitCode run_verb(const Config& config, Clock& clock, const std::stop_token& sto
                 kv("target", config.target.described),
                 kv("streams", config.streams.size())});
     name_unused_settings(config.daemon);
-    // The configuration is valid: from here on nothing outside makes the daemon leave.
-    sd_notify("READY=1\nSTATUS=waiting for the target");
-    StatusStore store(clock);
-    StatusServer server(store, clock, program_version());
-    server.serve({config.daemon.listen, config.daemon.status_token});
-    Replication replication(config, clock);
-    StatusReporter reporter(store, config, replication.gate(), clock);
-    replication.reach_target(std::nullopt, stop);
-    store.set_phase(Phase::standing_by);
-    sd_notify("STATUS=standing by for the lease");
-    replication.take_lease(std::nullopt, stop);
-    reporter.show_lease(replication.epoch());
-    store.set_phase(Phase::waiting_for_zoho);
-    sd_notify("STATUS=waiting for Zoho");
-    replication.meet_zoho(std::nullopt, stop);
-    reporter.show(replication.config(), replication.organisation(), replication.board());
-    store.set_phase(Phase::syncing);
-    sd_notify("STATUS=syncing");
-    (void)replication.run(EngineMode::forever, stop);
-    store.set_phase(Phase::stopping);
-    sd_notify("STOPPING=1");
+    Service(std::move(config), read, reloads, clock).run(stop);
     log::event(Level::info, "stopped", {});
     return ExitCode::ok;
 }

@@ -6,6 +6,7 @@
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/runtime/metrics.hpp"
+#include "daemon/runtime/pulse.hpp"
 
 #include <random>
 
@@ -174,6 +175,7 @@ void RunRecorder::log_values() {
 }
 
 void RunRecorder::show() {
+    pulse::sign();
     context_.board.update(key_.stream, [this](StreamProgress& line) {
         line.pages = summary_.pages;
         line.requests = context_.client.requests_sent() - requests_before_;

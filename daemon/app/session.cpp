@@ -107,9 +107,15 @@ std::unique_ptr<Sink> make_sink(const TargetConnection& target, const std::strin
                : make_postgres_sink(postgres_options(target, state_schema));
 }
 
-ZohoSession::ZohoSession(const ZohoConnection& source, const DaemonConfig& daemon, Clock& clock)
-    : settings_(zoho_settings(source, daemon)), clock_(clock),
-      gate_({source.requests_per_second, source.concurrency}, clock),
+RequestGate::Limits gate_limits(const ZohoConnection& source) {
+    return {source.requests_per_second, source.concurrency};
+}
+
+ZohoSession::ZohoSession(const ZohoConnection& source,
+                         const DaemonConfig& daemon,
+                         RequestGate& gate,
+                         Clock& clock)
+    : settings_(zoho_settings(source, daemon)), clock_(clock), gate_(gate),
       tokens_(settings_, gate_, clock) {
     const auto proxy = proxy_in_environment();
     if (!proxy.empty() && settings_.api_domain.starts_with("https://")) {

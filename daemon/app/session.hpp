@@ -25,22 +25,29 @@ PostgresOptions postgres_options(const TargetConnection& target, const std::stri
 /// A sink for the target; it connects when first used.
 std::unique_ptr<Sink> make_sink(const TargetConnection& target, const std::string& state_schema);
 
-/// Everything that talks to one organisation: gate, token, clients. Made once a process, in main's
-/// verb.
+/// The door of the connection's requests, with its limits.
+RequestGate::Limits gate_limits(const ZohoConnection& source);
+
+/// Everything that talks to one organisation: token, clients. All requests of a process go through
+/// one gate, which has to outlive the session.
 class ZohoSession {
 public:
-    ZohoSession(const ZohoConnection& source, const DaemonConfig& daemon, Clock& clock);
+    ZohoSession(const ZohoConnection& source,
+                const DaemonConfig& daemon,
+                RequestGate& gate,
+                Clock& clock);
 
     [[nodiscard]] std::unique_ptr<ApiClient> make_client();
 
-    [[nodiscard]] RequestGate& gate() { return gate_; }
-
     [[nodiscard]] const ZohoSettings& settings() const { return settings_; }
+
+    /// Zoho has refused the credentials, and not accepted them since. Thread-safe.
+    [[nodiscard]] bool are_credentials_refused() const { return tokens_.are_credentials_refused(); }
 
 private:
     ZohoSettings settings_;
     Clock& clock_;
-    RequestGate gate_;
+    RequestGate& gate_;
     TokenProvider tokens_;
 };
 

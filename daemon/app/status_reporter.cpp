@@ -21,11 +21,11 @@ constexpr int share_of_counting = 100;
 // The first moments of a scan say little about the rest.
 constexpr double telling_share = 0.01;
 
-std::vector<StreamPlan>
+std::vector<StreamSetup>
 plans_of(const Config& config, double stretch, std::chrono::sys_seconds now) {
-    std::vector<StreamPlan> plans;
+    std::vector<StreamSetup> plans;
     for (const auto& stream : config.streams) {
-        StreamPlan plan;
+        StreamSetup plan;
         plan.stream = stream.endpoint.stream;
         plan.target = stream.target.text();
         plan.mode = stream.mode == StreamMode::incremental ? "incremental" : "full-refresh";

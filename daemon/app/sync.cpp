@@ -15,7 +15,8 @@ using log::Level;
 } // namespace
 
 ExitCode sync_verb(const Config& config, Clock& clock, const std::stop_token& stop) {
-    Replication replication(config, clock);
+    RequestGate gate(gate_limits(config.source), clock);
+    Replication replication(config, gate, clock);
     replication.reach_target(target_patience, stop);
     replication.take_lease(lease_patience, stop);
     replication.meet_zoho(target_patience, stop);

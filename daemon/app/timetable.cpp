@@ -46,6 +46,20 @@ Timetable::Timetable(const std::vector<StreamConfig>& streams,
     }
 }
 
+Timetable::Turn Timetable::turn(std::size_t stream) const {
+    const Slot& slot = slots_[stream];
+    return {slot.schedule->text(), slot.due, slot.backoff, slot.attempts};
+}
+
+void Timetable::resume(std::size_t stream, const Turn& turn) {
+    Slot& slot = slots_[stream];
+    slot.backoff = turn.backoff;
+    slot.attempts = turn.attempts;
+    if (turn.schedule == slot.schedule->text() && turn.due) {
+        slot.due = turn.due;
+    }
+}
+
 std::vector<std::size_t> Timetable::take_due(Clock::TimePoint now) {
     std::vector<std::size_t> due;
     for (std::size_t stream = 0; stream < slots_.size(); ++stream) {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace zohosyncd {
@@ -46,6 +47,21 @@ public:
               EngineMode mode,
               double stretch,
               Clock::TimePoint now);
+
+    /// What is known of a stream's turn, for a timetable that takes over.
+    struct Turn {
+        std::string schedule; ///< As it was written.
+        /// Unset: on request only, or its run was broken off.
+        std::optional<Clock::TimePoint> due;
+        Backoff backoff;
+        int attempts = 0;
+    };
+
+    [[nodiscard]] Turn turn(std::size_t stream) const;
+
+    /// The stream goes on where another timetable left it: its failures still count, and it is due
+    /// when it was, unless its schedule is another or its run was broken off.
+    void resume(std::size_t stream, const Turn& turn);
 
     /// The streams that are due, in the order in which they fell due. They run from now on, and are
     /// not due again before finished().

@@ -3,6 +3,7 @@
 #include "daemon/app/cli.hpp"
 #include "daemon/app/exit_code.hpp"
 #include "daemon/app/findings.hpp"
+#include "daemon/app/service.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/runtime/clock.hpp"
 
@@ -13,7 +14,11 @@ namespace zohosyncd {
 
 /// The verbs of the command line, one file each. Each returns its exit code, and throws SyncError
 /// for what main has to report.
-ExitCode run_verb(const Config& config, Clock& clock, const std::stop_token& stop);
+ExitCode run_verb(Config config,
+                  const ConfigReader& read,
+                  Reloads& reloads,
+                  Clock& clock,
+                  const std::stop_token& stop);
 ExitCode sync_verb(const Config& config, Clock& clock, const std::stop_token& stop);
 /// Contract §8.8 and §10: this long `sync` and `verify --repair` wait for another holder of the
 /// lease, and any verb but `run` for a target or a Zoho that does not answer.

@@ -49,7 +49,8 @@ ExitCode verify_verb(const Config& config,
                      VerifyOptions options,
                      Clock& clock,
                      const std::stop_token& stop) {
-    Replication replication(config, clock);
+    RequestGate gate(gate_limits(config.source), clock);
+    Replication replication(config, gate, clock);
     replication.reach_target(target_patience, stop);
     if (options.repairs) {
         replication.take_lease(lease_patience, stop);

@@ -27,6 +27,16 @@ RateLimiter::TimePoint RateLimiter::reserve(TimePoint now) {
     return instant;
 }
 
+void RateLimiter::set_budget(std::size_t budget) {
+    assert(budget > 0);
+    std::rotate(sent_.begin(), sent_.begin() + static_cast<std::ptrdiff_t>(oldest_), sent_.end());
+    oldest_ = 0;
+    if (sent_.size() > budget) {
+        sent_.erase(sent_.begin(), sent_.end() - static_cast<std::ptrdiff_t>(budget));
+    }
+    budget_ = budget;
+}
+
 void RateLimiter::pause_until(TimePoint until) {
     floor_ = std::max(floor_, until);
 }

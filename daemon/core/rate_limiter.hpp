@@ -29,6 +29,9 @@ public:
     /// Never earlier than `now`, nor than one window after the call `budget` calls ago.
     [[nodiscard]] TimePoint reserve(TimePoint now);
 
+    /// Another budget from now on; what was booked under the old one still counts. Requires > 0.
+    void set_budget(std::size_t budget);
+
     /// Lets nothing through before `until`, as a Retry-After header asks. Instants that are booked
     /// already stay as they are; an earlier `until` than before changes nothing.
     void pause_until(TimePoint until);

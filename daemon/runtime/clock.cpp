@@ -1,5 +1,7 @@
 #include "daemon/runtime/clock.hpp"
 
+#include "daemon/runtime/pulse.hpp"
+
 #include <condition_variable>
 #include <mutex>
 
@@ -14,6 +16,7 @@ std::chrono::system_clock::time_point SystemClock::wall_now() const {
 }
 
 bool SystemClock::sleep_until(TimePoint deadline, std::stop_token stop) {
+    const pulse::Rest rest;
     std::mutex mutex;
     std::condition_variable_any condition;
     std::unique_lock lock(mutex);

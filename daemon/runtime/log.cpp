@@ -217,6 +217,12 @@ void recovered(std::string_view stream) {
     shared.repeats.forget(std::string(1, '\0').append(stream).append(1, '\0'));
 }
 
+void answers(std::string_view name) {
+    auto& shared = shared_repeats();
+    const std::scoped_lock lock{shared.mutex};
+    shared.repeats.forget(std::string(name).append(1, '\0'));
+}
+
 Level level_from(std::string_view name) {
     for (std::size_t index = 0; index < level_names.size(); ++index) {
         if (level_names[index] == name) {

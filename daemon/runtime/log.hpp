@@ -52,6 +52,10 @@ void event(Level level, std::string_view name, std::initializer_list<Field> fiel
 /// The stream works again: its next error is news, even if it is the same.
 void recovered(std::string_view stream);
 
+/// The next lines of this event answer somebody who waits for them: they are news, even if they are
+/// the same.
+void answers(std::string_view name);
+
 /// The line that event() writes, for tests. Text that is no UTF-8 is mended, so that a line of JSON
 /// is always JSON.
 std::string format_line(Format format,

@@ -35,10 +35,20 @@ void sd_notify(const std::string& state) {
     (void)sendto(descriptor,
                  state.data(),
                  state.size(),
-                 MSG_NOSIGNAL,
+                 MSG_NOSIGNAL | MSG_DONTWAIT,
                  reinterpret_cast<const sockaddr*>(&address),
                  address_length);
     close(descriptor);
+}
+
+std::optional<std::chrono::microseconds> watchdog_interval() {
+    const char* interval = std::getenv("WATCHDOG_USEC");
+    const char* process = std::getenv("WATCHDOG_PID");
+    if (interval == nullptr || (process != nullptr && std::atol(process) != getpid())) {
+        return std::nullopt;
+    }
+    const auto microseconds = std::atoll(interval);
+    return microseconds > 0 ? std::optional(std::chrono::microseconds(microseconds)) : std::nullopt;
 }
 
 } // namespace zohosyncd

@@ -13,7 +13,7 @@ using std::chrono::seconds;
 // The promise: two poll intervals and a minute, without the backlog.
 constexpr seconds grace = 1min;
 
-const StreamState* state_of(const StatusView& view, const StreamPlan& plan) {
+const StreamState* state_of(const StatusView& view, const StreamSetup& plan) {
     if (!view.target || !view.live) {
         return nullptr;
     }

@@ -13,7 +13,7 @@ namespace zohosyncd {
 
 /// A stream as configured, with what is known of it. Refers to the view it was made from.
 struct StreamLine {
-    const StreamPlan* plan;
+    const StreamSetup* plan;
     const StreamState* state = nullptr; ///< Null before its first run, or before the first look.
     const StreamNow* now = nullptr;
 };

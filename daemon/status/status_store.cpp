@@ -69,7 +69,6 @@ StatusStore::Source::Source(StatusStore& store, std::function<LiveView()> ask) :
     const std::lock_guard lock(store_.mutex_);
     store_.target_.reset();
     store_.target_error_.clear();
-    store_.sent_ = 0;
 }
 
 StatusStore::Source::~Source() {

@@ -40,7 +40,7 @@ struct TargetView {
 };
 
 /// A stream as the configuration has it.
-struct StreamPlan {
+struct StreamSetup {
     std::string stream;
     std::string target; ///< "schema.table"
     std::string mode;
@@ -68,7 +68,7 @@ struct LiveView {
     std::string source; ///< Name of the connection.
     std::string target; ///< For people, without a password.
     std::string organisation;
-    std::vector<StreamPlan> plans;
+    std::vector<StreamSetup> plans;
     std::map<std::string, StreamNow> now; ///< By stream.
     std::int64_t epoch = 0;
     std::uint64_t requests_sent = 0;

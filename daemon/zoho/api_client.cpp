@@ -6,6 +6,7 @@
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/runtime/metrics.hpp"
+#include "daemon/runtime/pulse.hpp"
 #include "daemon/zoho/api_errors.hpp"
 #include "daemon/zoho/auth_state.hpp"
 
@@ -158,6 +159,7 @@ ApiReply ApiClient::get(const ApiRequest& request, const std::stop_token& stop) 
     for (int attempt = 1;; ++attempt) {
         const std::string token = tokens_.get(*transport_, stop);
         send(request, token, stop);
+        pulse::sign();
         const auto kind = response_.status == 200
                               ? std::nullopt
                               : classify(response_.status, read_error_body(response_.body).code);

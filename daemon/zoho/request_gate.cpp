@@ -2,6 +2,7 @@
 
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/metrics.hpp"
+#include "daemon/runtime/pulse.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -46,6 +47,7 @@ void RequestGate::sleep_unlocked(std::unique_lock<std::mutex>& lock,
 }
 
 void RequestGate::wait_for_turn(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
+    const pulse::Rest rest;
     do {
         if (!changed_.wait(lock, stop, [this] { return may_pass(); })) {
             throw SyncError(ErrorKind::stopped, "stopped while waiting for the request limit");
@@ -153,6 +155,13 @@ std::optional<std::int64_t> RequestGate::credits_left() const {
 std::optional<std::int64_t> RequestGate::zoho_remaining() const {
     const std::lock_guard lock(mutex_);
     return zoho_remaining_;
+}
+
+void RequestGate::set_limits(Limits limits) {
+    const std::lock_guard lock(mutex_);
+    limits_ = limits;
+    limiter_.set_budget(limits.per_second);
+    changed_.notify_all();
 }
 
 void RequestGate::give_back() {

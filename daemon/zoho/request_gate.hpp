@@ -45,6 +45,9 @@ public:
     /// the budget is spent.
     [[nodiscard]] Permit acquire(bool costs_credit, const std::stop_token& stop);
 
+    /// Other limits from the next request on; what was sent before still counts.
+    void set_limits(Limits limits);
+
     /// Something is wrong with the whole organisation: nothing more is sent for `at_least`, or for
     /// a growing, jittered while. Returns how long. Calls while a pause runs only lengthen it.
     std::chrono::milliseconds pause(std::chrono::milliseconds at_least);
@@ -98,7 +101,7 @@ private:
                         Clock::TimePoint until,
                         const std::stop_token& stop);
 
-    const Limits limits_;
+    Limits limits_;
     Clock& clock_;
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;

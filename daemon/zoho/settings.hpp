@@ -21,6 +21,8 @@ struct ZohoSettings {
     std::string token_file; ///< Empty: tokens are not kept across restarts.
     /// A `Date` further than this from our own clock is not believed.
     std::chrono::seconds date_tolerance{300};
+
+    friend bool operator==(const ZohoSettings&, const ZohoSettings&) = default;
 };
 
 } // namespace zohosyncd

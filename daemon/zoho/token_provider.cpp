@@ -7,6 +7,7 @@
 #include "daemon/runtime/log.hpp"
 #include "daemon/runtime/metrics.hpp"
 #include "daemon/zoho/auth_state.hpp"
+#include "daemon/runtime/pulse.hpp"
 #include "daemon/zoho/json_text.hpp"
 
 #include <fcntl.h>
@@ -184,6 +185,7 @@ bool TokenProvider::is_usable() const {
 
 TokenProvider::Turn::Turn(TokenProvider& provider, const std::stop_token& stop)
     : provider_(provider) {
+    const pulse::Rest rest;
     std::unique_lock lock(provider.mutex_);
     // Whoever has the turn may be in a token call of up to two minutes.
     if (!provider.turn_ended_.wait(lock, stop, [&provider] { return !provider.turn_is_taken_; })) {
@@ -289,6 +291,7 @@ void TokenProvider::accept_reply(const HttpResponse& response) {
     // §1.3). Only what comes with a 5xx is no verdict on them.
     const auto reply = nlohmann::json::parse(response.body, nullptr, false);
     if (response.status < 500 && reply.is_object() && !text_at(reply, "error").empty()) {
+        is_refused_ = true;
         refuse(std::string(cut_utf8(text_at(reply, "error"), 60)), settings_.accounts_url);
     }
     const std::string token = reply.is_object() ? text_at(reply, "access_token") : std::string{};
@@ -300,6 +303,7 @@ void TokenProvider::accept_reply(const HttpResponse& response) {
     }
     check_api_domain(text_at(reply, "api_domain"));
     token_ = token;
+    is_refused_ = false;
     obtained_ = clock_.wall_now();
     life_ = life_of(reply);
     metrics::count(metrics::Metric::token_requests_total, {{"outcome", "ok"}});

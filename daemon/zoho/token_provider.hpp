@@ -5,6 +5,7 @@
 #include "daemon/zoho/request_gate.hpp"
 #include "daemon/zoho/settings.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -25,6 +26,9 @@ public:
     /// A token that should work. Throws SyncError: auth_refused, token_throttled,
     /// wrong_data_center, network, bad_response, stopped.
     std::string get(HttpTransport& transport, const std::stop_token& stop);
+
+    /// The last token call was refused for good. Thread-safe.
+    [[nodiscard]] bool are_credentials_refused() const { return is_refused_; }
 
     /// The API refused this token: get() will not return it again.
     void forget(const std::string& refused);
@@ -64,6 +68,7 @@ private:
     std::mutex mutex_; ///< Of turn_is_taken_ alone.
     std::condition_variable_any turn_ended_;
     bool turn_is_taken_ = false;
+    std::atomic<bool> is_refused_{false};
     bool file_is_read_ = false;
     std::string token_;
     WallTime obtained_;

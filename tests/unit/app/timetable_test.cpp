@@ -121,4 +121,36 @@ TEST_CASE("sync waits a minute for a target that went away, and no stream longer
     CHECK(timetable.succeeded() == 0);
 }
 
+TEST_CASE("a stream goes on in another timetable where it was") {
+    Fixture f;
+    auto before = f.timetable(EngineMode::forever);
+    (void)before.take_due(f.start);
+    CHECK(before.finished(0, ok, 0.5, f.after(1s)));
+    CHECK(before.finished(1, {ErrorKind::server_error, 0ms, false, false}, 1.0, f.after(1s)));
+
+    Timetable after(f.streams, EngineMode::forever, 1.0, f.start + 1s);
+    for (const std::size_t stream : {0, 1, 2}) {
+        after.resume(stream, before.turn(stream));
+    }
+
+    CHECK(after.attempts(1) == 1);
+    // Only the run that was broken off is taken up at once.
+    CHECK(after.take_due(f.start + 1999ms) == streams_of({2}));
+    CHECK(after.next_due() == before.next_due());
+}
+
+TEST_CASE("a stream with another schedule is due at once") {
+    Fixture f;
+    auto before = f.timetable(EngineMode::forever);
+    (void)before.take_due(f.start);
+    CHECK(before.finished(0, ok, 0.5, f.after(1s)));
+    const auto turn = before.turn(0);
+    f.streams[0].schedule = Schedule::parse("@every 1m");
+    Timetable after(f.streams, EngineMode::forever, 1.0, f.start + 2s);
+
+    after.resume(0, turn);
+
+    CHECK(after.take_due(f.start + 2s).front() == 0);
+}
+
 } // namespace zohosyncd

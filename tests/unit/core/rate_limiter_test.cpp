@@ -29,6 +29,33 @@ std::size_t busiest_window(const std::vector<TimePoint>& instants, RateLimiter::
     return most;
 }
 
+TEST_CASE("under another budget what was sent before still counts") {
+    struct Case {
+        std::size_t before;
+        std::size_t after;
+    };
+
+    for (const auto& c : {Case{5, 2}, Case{2, 5}, Case{3, 3}}) {
+        CAPTURE(c.before);
+        RateLimiter limiter{c.before, 1s};
+        std::vector<TimePoint> booked;
+        for (std::size_t i = 0; i < c.before + 1; ++i) {
+            booked.push_back(limiter.reserve(start));
+        }
+
+        limiter.set_budget(c.after);
+
+        const auto changed = booked.back();
+        for (int i = 0; i < 12; ++i) {
+            booked.push_back(limiter.reserve(changed));
+        }
+        CHECK(busiest_window(booked, 1s) <= std::max(c.before, c.after));
+        std::vector<TimePoint> later(booked.begin() + static_cast<std::ptrdiff_t>(c.before),
+                                     booked.end());
+        CHECK(busiest_window(later, 1s) <= c.after);
+    }
+}
+
 TEST_CASE("a burst goes out at once up to the budget and then window by window") {
     RateLimiter limiter{2, 1s};
     std::vector<TimePoint> booked;

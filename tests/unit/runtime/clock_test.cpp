@@ -21,7 +21,8 @@ TEST_CASE("a stop ends a sleep that would last for hours") {
     std::stop_source stop;
     bool has_slept_through = true;
     {
-        const std::jthread sleeper([&] { has_slept_through = clock.sleep_for(24h, stop.get_token()); });
+        const std::jthread sleeper(
+            [&] { has_slept_through = clock.sleep_for(24h, stop.get_token()); });
         stop.request_stop();
     }
 
@@ -36,5 +37,5 @@ TEST_CASE("a stop requested before is no sleep") {
     CHECK_FALSE(clock.sleep_for(24h, stop.get_token()));
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd
