@@ -57,6 +57,11 @@ std::size_t depth_of(const Node& node) {
     return deepest_child + (is_leaf ? 0 : 1);
 }
 
+/// Only the first document of a text counts.
+struct NextDocument {
+    int line; ///< From 0.
+};
+
 /// Builds the tree from the parser's events, because its own document type loses repeated keys
 /// and whether a scalar was quoted.
 class TreeBuilder : public YAML::EventHandler {
@@ -64,7 +69,12 @@ public:
     TreeBuilder(const std::string& file, Problems& problems, const Substitutions& substitutions)
         : file_(file), problems_(problems), substitutions_(substitutions) {}
 
-    void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
+    void OnDocumentStart(const YAML::Mark& mark) override {
+        if (has_begun_) {
+            throw NextDocument{mark.line};
+        }
+        has_begun_ = true;
+    }
 
     void OnDocumentEnd() override {}
 
@@ -261,6 +271,7 @@ private:
     std::vector<Frame> frames_;
     std::unordered_map<YAML::anchor_t, Node> anchors_;
     std::size_t count_ = 0;
+    bool has_begun_ = false;
 };
 
 std::string line_of(const std::string& text, int number) {
@@ -269,6 +280,16 @@ std::string line_of(const std::string& text, int number) {
     for (int i = 0; i <= number && std::getline(lines, line); ++i) {
     }
     return line;
+}
+
+/// Whatever follows a document without the mark of another one, the parser would leave out, as if
+/// the file ended there.
+void require_marker(const std::string& text, int line) {
+    if (!line_of(text, line).starts_with("---")) {
+        throw TreeError(line + 1,
+                        "text behind the end of the document: a bracket is closed too early, or "
+                        "this line is indented less than the first one");
+    }
 }
 
 /// The parser's own message, without the piece of the text that some of them end with.
@@ -447,6 +468,11 @@ std::optional<Node> parse_yaml(const std::string& text,
         YAML::Parser parser(stream);
         TreeBuilder builder(file, problems, substitutions);
         parser.HandleNextDocument(builder);
+        try {
+            parser.HandleNextDocument(builder);
+        } catch (const NextDocument& next) {
+            require_marker(text, next.line);
+        }
         return builder.take();
     } catch (const TreeError& error) {
         problems.error(file, error.line, "", error.what());

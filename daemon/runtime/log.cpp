@@ -1,13 +1,17 @@
 #include "daemon/runtime/log.hpp"
 
 #include "daemon/core/text.hpp"
+#include "daemon/runtime/log_output.hpp"
 
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdlib>
 #include <ctime>
 #include <mutex>
 #include <stdexcept>
@@ -29,13 +33,65 @@ constexpr std::size_t most_subjects = 200;
 std::atomic<Level> threshold{Level::info};
 std::atomic<Format> line_format{Format::text};
 
+// A reader who stops reading shall find the last minutes, at debug at least; and it is little
+// beside the memory of a sync.
+constexpr std::size_t most_waiting_bytes = 1 << 20;
+
+/// Whether stderr goes to the journal. systemd says so by the device and inode of the stream that
+/// it made (systemd.exec(5), JOURNAL_STREAM).
+bool is_journal() {
+    const char* stream = std::getenv("JOURNAL_STREAM");
+    struct stat status{};
+    return stream != nullptr && fstat(STDERR_FILENO, &status) == 0 &&
+           fmt::format("{}:{}", status.st_dev, status.st_ino) == stream;
+}
+
+/// What tells the journal the level of a line; see sd-daemon(3).
+std::string_view journal_prefix_of(Level level) {
+    switch (level) {
+    case Level::error:
+        return "<3>";
+    case Level::warn:
+        return "<4>";
+    case Level::info:
+        return "<6>";
+    default:
+        return "<7>";
+    }
+}
+
+std::string journal_prefix(Level level) {
+    static const bool goes_to_journal = is_journal();
+    return goes_to_journal ? std::string(journal_prefix_of(level)) : "";
+}
+
+std::string dropped_line(std::uint64_t lines) {
+    const std::array<Field, 1> fields{kv("lines", lines)};
+    return journal_prefix(Level::warn) +
+           format_line(line_format.load(),
+                       std::chrono::system_clock::now(),
+                       Level::warn,
+                       "log_lines_dropped",
+                       fields) +
+           "\n";
+}
+
+class StderrSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+protected:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        output_.write(std::string(message.payload.data(), message.payload.size()) + "\n");
+    }
+
+    void flush_() override {}
+
+private:
+    LogOutput output_{STDERR_FILENO, most_waiting_bytes, dropped_line};
+};
+
 spdlog::logger& sink() {
     static const auto logger = [] {
-        auto made = std::make_shared<spdlog::logger>(
-            "zohosyncd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-        made->set_pattern("%v"); // The line is built here: spdlog's patterns do not escape.
+        auto made = std::make_shared<spdlog::logger>("zohosyncd", std::make_shared<StderrSink>());
         made->set_level(spdlog::level::trace);
-        made->flush_on(spdlog::level::trace);
         return made;
     }();
     return *logger;
@@ -280,7 +336,9 @@ void event(Level level, std::string_view name, std::initializer_list<Field> fiel
         }
     }
     sink().info(
-        "{}", format_line(line_format.load(), std::chrono::system_clock::now(), level, name, all));
+        "{}{}",
+        journal_prefix(level),
+        format_line(line_format.load(), std::chrono::system_clock::now(), level, name, all));
 }
 
 } // namespace zohosyncd::log

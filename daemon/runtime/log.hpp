@@ -19,7 +19,9 @@ enum class Format { text, json };
 Level level_from(std::string_view name);
 Format format_from(std::string_view name);
 
-/// Where lines go from now on: stderr, one line an event. Call before the first thread starts.
+/// How lines are written from now on: to stderr, one line an event, with journald's levels when it
+/// is the journal. Nobody ever waits for a reader who is slow; see LogOutput. Call before the first
+/// thread starts.
 void configure(Level level, Format format);
 [[nodiscard]] bool is_enabled(Level level);
 

@@ -56,6 +56,8 @@ TEST_CASE("documents become plain trees") {
         {"an empty quoted text is not nothing", "a: ''\n", "{a:''}"},
         {"a block text is a string", "a: |\n  on\n", "{a:'on\n'}"},
         {"only the first document counts", "a: 1\n---\nb: 2\n", "{a:1}"},
+        {"a second document may be anything", "{a: 1}\n---\n}\n", "{a:1}"},
+        {"the end of a document", "a: 1\n...\n# end\n", "{a:1}"},
         {"nothing at all", "", "~"},
         {"only a comment", "# a: 1\n", "~"},
         {"JSON", "{\n\t\"a\": [1, true],\n\t\"b\": {\"c\": null}\n}", "{a:[1,true],b:{c:~}}"},
@@ -128,6 +130,14 @@ TEST_CASE("what is no YAML is an error with its line") {
         {"an alias to itself",
          "a: &x\n  b: *x\n",
          "f:2: an alias refers to the block that it stands in"},
+        {"text behind a bracket that closes too early",
+         "{a: {\n  b: 1\n}}\n  c: 2\n}\n",
+         "f:4: text behind the end of the document: a bracket is closed too early, or this line is "
+         "indented less than the first one"},
+        {"a line that is indented less than the first one",
+         "  a: 1\nb: 2\n",
+         "f:2: text behind the end of the document: a bracket is closed too early, or this line is "
+         "indented less than the first one"},
         {"a list as a key", "? [a]\n: b\n", "f:1: a key must be plain text"},
         {"a merge of no map", "a: {<<: 1}\n", "f:1: `<<` takes a map or a list of maps"},
         {"aliases of aliases",
