@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import oracle
-from servers import PostgresTarget, Simulator, SqliteTarget, wait_until
+from servers import CANARY, PostgresTarget, Simulator, SqliteTarget, wait_until
 
 RECORD_STREAMS = ["accounts", "calls", "campaigns", "contacts", "deals", "leads", "meetings", "notes",
                   "products", "quotes", "tasks", "vendors"]
@@ -22,6 +22,10 @@ STREAMS = RECORD_STREAMS + LOOSE_STREAMS
 
 # 1 is for CI; about 30 gives the sizes that a release is judged by.
 SCALE = float(os.environ.get("ZOHOSYNCD_E2E_SCALE", "1"))
+
+# Set to anything, each run writes what it can at level trace, and everything it leaves is searched for secrets.
+TRACES = bool(os.environ.get("ZOHOSYNCD_E2E_TRACE"))
+VERBS_WITH_A_LOG = ("run", "sync", "verify", "discover", "status", "migrate", "reset", "check", "plan")
 
 # Builds with sanitizers are several times slower; nothing here measures speed, so one generous limit serves all.
 PATIENCE = 240
@@ -95,6 +99,7 @@ class Daemon:
                                   time.monotonic() - self._begun)
             self._out.close()
             self._err.close()
+            assert CANARY not in self._result.text, "a secret was told"
         return self._result
 
     def kill(self):
@@ -104,10 +109,22 @@ class Daemon:
 
     def terminate(self, timeout=PATIENCE):
         """SIGTERM; returns the result and how long the leave took."""
+        self.keeps_its_secrets()
         begun = time.monotonic()
         self.signal(signal.SIGTERM)
         result = self.finish(timeout)
         return result, time.monotonic() - begun
+
+
+    def keeps_its_secrets(self):
+        """From the list of processes, and from the processes that it may have begun."""
+        process = Path("/proc/%d" % self.pid)
+        try:
+            assert CANARY.encode() not in (process / "cmdline").read_bytes()
+            children = [task.read_text() for task in process.glob("task/*/children")]
+        except OSError:
+            return  # It has ended.
+        assert not "".join(children).strip(), "it has children, and they its environment: %s" % children
 
 
 class Installation:
@@ -167,6 +184,8 @@ class Installation:
                        if k in ("PATH", "LANG", "TZ", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")}
         environment.setdefault("LSAN_OPTIONS", f"suppressions={LEAKS_OF_LIBRARIES}:print_suppressions=0")
         environment.update(HOME=str(self.directory / "home"), STATE_DIRECTORY=str(self.state), **self.environment)
+        if TRACES and arguments[0] in VERBS_WITH_A_LOG and "--log-level" not in arguments:
+            arguments += ("--log-level", "trace")
         return Daemon(self.command(*arguments), environment, self.directory)
 
     def run(self, *arguments, timeout=PATIENCE):
@@ -178,7 +197,17 @@ class Installation:
         return result
 
     def remove(self):
+        if TRACES:
+            self.search_what_is_left()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def search_what_is_left(self):
+        """Core files, too: none is ever left."""
+        left = {path.name: path.read_bytes() for path in self.state.rglob("*") if path.is_file()}
+        assert not [name for name in left if name.startswith("core")], sorted(left)
+        left["the target"] = self.target.everything()
+        told = [name for name, content in left.items() if CANARY.encode() in content]
+        assert not told, "a secret in %s" % told
 
 
 class EndToEnd(unittest.TestCase):

@@ -1,5 +1,6 @@
 """Values that no column takes, and a host that is not as it should be (D and G of the catalogue)."""
 
+import fcntl
 import os
 import resource
 import subprocess
@@ -210,14 +211,27 @@ class Host(Catalogue):
             self.ended(daemon.finish())
             self.whole(world, 10)
 
+    def sync_into(self, world, writer):
+        """A sync that tells all it can to that end of a pipe."""
+        environment = {"PATH": os.environ["PATH"], "HOME": str(world.home.directory / "home"),
+                       "STATE_DIRECTORY": str(world.home.state)}
+        done = subprocess.run(world.home.command("sync", "--log-level", "trace"), env=environment, stderr=writer,
+                              stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=240)
+        self.assertEqual(done.returncode, 0)
+        self.whole(world, 450)
+
     def test_a_log_that_nobody_reads_any_more(self):
         with World() as world:
             reader, writer = os.pipe()
             os.close(reader)
-            environment = {"PATH": os.environ["PATH"], "HOME": str(world.home.directory / "home"),
-                           "STATE_DIRECTORY": str(world.home.state)}
-            done = subprocess.run(world.home.command("sync", "--log-level", "trace"), env=environment, stderr=writer,
-                                  stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=240)
+            self.sync_into(world, writer)
             os.close(writer)
-            self.assertEqual(done.returncode, 0)
-            self.whole(world, 450)
+
+    def test_a_log_whose_reader_sleeps(self):
+        with World() as world:
+            reader, writer = os.pipe()
+            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)  # Full after some 20 lines.
+            self.sync_into(world, writer)
+            os.close(writer)
+            with open(reader, "rb") as rest:
+                self.assertGreater(len(rest.read()), 3000)
