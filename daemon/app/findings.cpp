@@ -1,6 +1,7 @@
 #include "daemon/app/findings.hpp"
 
 #include "daemon/runtime/log.hpp"
+#include "daemon/runtime/metrics.hpp"
 
 namespace zohosyncd {
 namespace {
@@ -62,6 +63,9 @@ SyncError not_synced_yet(const StreamKey& key) {
 void store_findings(Sink& sink, const StreamKey& key, const Findings& findings) {
     const auto& left = findings.left;
     sink.record_verification(key, {findings.at.value(), left.missing, left.extra, left.differing});
+    metrics::set(metrics::Metric::rows_source,
+                 {{"stream", key.stream}},
+                 static_cast<double>(findings.compared));
     log::event(left.sum() == 0 ? Level::info : Level::error,
                "verified",
                {kv("stream", key.stream),

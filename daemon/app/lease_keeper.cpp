@@ -3,6 +3,7 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
+#include "daemon/runtime/metrics.hpp"
 #include "daemon/runtime/pulse.hpp"
 
 #include <unistd.h>
@@ -59,6 +60,7 @@ void LeaseKeeper::acquire(std::optional<std::chrono::seconds> patience,
             ZOHOSYNCD_FAILPOINT("lease.acquired");
             epoch_ = lease.epoch;
             is_held_ = true;
+            metrics::mark(metrics::Metric::lock_age_seconds);
             return;
         }
         if (deadline && clock_.now() >= *deadline) {
@@ -86,6 +88,7 @@ void LeaseKeeper::beat(const std::stop_token& stop) {
         try {
             ZOHOSYNCD_FAILPOINT("lease.beat");
             sink_->heartbeat(connection_, epoch_);
+            metrics::mark(metrics::Metric::lock_age_seconds);
         } catch (const SyncError& error) {
             if (error.kind() == ErrorKind::lease_lost) {
                 is_held_ = false;

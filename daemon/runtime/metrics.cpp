@@ -53,6 +53,10 @@ constexpr Description descriptions[] = {
     {Metric::stream_state, Kind::gauge, "stream_state", "1 for the state the stream is in"},
     {Metric::consecutive_failures, Kind::gauge, "consecutive_failures", "Failed runs in a row"},
     {Metric::rows_target, Kind::gauge, "rows_target", "Rows of the target table, about"},
+    {Metric::rows_source,
+     Kind::gauge,
+     "rows_source",
+     "Records that Zoho listed to the last complete verification"},
     {Metric::divergence_rows,
      Kind::gauge,
      "divergence_rows",
@@ -72,6 +76,10 @@ constexpr Description descriptions[] = {
     {Metric::up_phase, Kind::gauge, "phase", "1 for what the process is at"},
     {Metric::role, Kind::gauge, "role", "1 for active or standby"},
     {Metric::fence_epoch, Kind::gauge, "fence_epoch", "Epoch under which this process writes"},
+    {Metric::lock_age_seconds,
+     Kind::gauge,
+     "lock_age_seconds",
+     "How long ago the lease was last confirmed; another takes it after eight"},
     {Metric::loop_progress_timestamp_seconds,
      Kind::gauge,
      "loop_progress_timestamp_seconds",
@@ -234,6 +242,10 @@ const prometheus::Histogram::BucketBoundaries buckets{
 
 template <class Kind> using Families = std::map<Metric, prometheus::Family<Kind>*>;
 
+std::chrono::steady_clock::time_point steady_now() {
+    return std::chrono::steady_clock::now();
+}
+
 /// What was counted since the process began.
 class Book {
 public:
@@ -272,7 +284,18 @@ public:
         gauges_.at(metric)->Add(to_prometheus(labels)).Set(value);
     }
 
-    [[nodiscard]] std::vector<prometheus::MetricFamily> collect() const {
+    void mark(Metric metric) {
+        const std::lock_guard lock(mutex_);
+        marked_[metric] = steady_now();
+    }
+
+    [[nodiscard]] std::vector<prometheus::MetricFamily> collect() {
+        {
+            const std::lock_guard lock(mutex_);
+            for (const auto& [metric, at] : marked_) {
+                set(metric, {}, std::chrono::duration<double>(steady_now() - at).count());
+            }
+        }
         return registry_.Collect();
     }
 
@@ -299,15 +322,13 @@ private:
     Families<prometheus::Counter> counters_;
     Families<prometheus::Histogram> histograms_;
     Families<prometheus::Gauge> gauges_;
+    std::mutex mutex_;
+    std::map<Metric, std::chrono::steady_clock::time_point> marked_;
 };
 
 Book& book() {
     static Book only;
     return only;
-}
-
-std::chrono::steady_clock::time_point steady_now() {
-    return std::chrono::steady_clock::now();
 }
 
 } // namespace
@@ -326,6 +347,10 @@ void observe(Metric histogram, const Labels& labels, std::chrono::duration<doubl
 
 void set(Metric gauge, const Labels& labels, double value) {
     book().set(gauge, labels, value);
+}
+
+void mark(Metric age_gauge) {
+    book().mark(age_gauge);
 }
 
 std::string text(std::span<const Sample> gauges) {

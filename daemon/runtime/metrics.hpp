@@ -22,6 +22,7 @@ enum class Metric {
     stream_state,
     consecutive_failures,
     rows_target,
+    rows_source,
     divergence_rows,
     verification_needed,
     quarantine_rows,
@@ -30,6 +31,7 @@ enum class Metric {
     up_phase,
     role,
     fence_epoch,
+    lock_age_seconds,
     loop_progress_timestamp_seconds,
     target_read_age_seconds,
     inflight_requests,
@@ -100,6 +102,9 @@ void count(Metric counter, const Labels& labels, double by = 1);
 void observe(Metric histogram, const Labels& labels, std::chrono::duration<double> took);
 /// Keeps the value of a gauge that nobody else holds.
 void set(Metric gauge, const Labels& labels, double value);
+
+/// Notes that what the gauge is the age of happened now; from then on text() has its age.
+void mark(Metric age_gauge);
 
 /// Everything in Prometheus' text format: what was counted and set, and the given gauges.
 [[nodiscard]] std::string text(std::span<const Sample> gauges);

@@ -108,6 +108,7 @@ class Answers(Status):
         self.assertGreaterEqual(figures['zohosyncd_runs_total{outcome="ok",stream="users"}'], 1)
         self.assertEqual(figures['zohosyncd_token_requests_total{outcome="ok"}'], 1)
         self.assertEqual(figures['zohosyncd_auth_state{state="ok"}'], 1)
+        self.assertIn("zohosyncd_lock_age_seconds", figures)
         lists = figures['zohosyncd_http_requests_total{endpoint="list",outcome="200"}']
         self.assertEqual(figures['zohosyncd_http_request_seconds_count{endpoint="list"}'],
                          sum(value for name, value in figures.items() if name.startswith('zohosyncd_http_requests_total{endpoint="list"')))

@@ -32,4 +32,10 @@ TEST_CASE("what an alert waits for is there before it happens") {
     }
 }
 
+TEST_CASE("an age is told from the first mark on") {
+    metrics::mark(metrics::Metric::lock_age_seconds);
+
+    CHECK(metrics::text({}).find("zohosyncd_lock_age_seconds ") != std::string::npos);
+}
+
 } // namespace zohosyncd
