@@ -4,6 +4,7 @@ Started by scripts/package-test with ZOHO_SIMULATOR and CONTAINERS_STORAGE_CONF 
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
 
 import oracle  # noqa: E402
-from servers import PostgresTarget, Simulator, wait_until  # noqa: E402
+from servers import PostgresTarget, Simulator, free_port, wait_until  # noqa: E402
 
 IMAGE = "localhost/zohosyncd"
 BASE = "docker.io/library/debian:bookworm-slim"
@@ -45,6 +46,7 @@ class Image(unittest.TestCase):
         work = tempfile.TemporaryDirectory()
         self.addCleanup(work.cleanup)
         os.chmod(work.name, 0o755)
+        self.port = free_port()
         self.replication = Path(work.name) / "replication.yaml"
         self.replicate(STREAMS)
 
@@ -52,7 +54,7 @@ class Image(unittest.TestCase):
         self.replication.write_text(json.dumps({
             "source": "ZOHO_CRM", "target": "WAREHOUSE", "streams": {name: None for name in streams},
             "defaults": {"mode": "incremental", "object": "zoho_crm.{stream_name}", "schedule": "@every 2s"},
-            "daemon": {"credits": {"daily": 10_000_000}}}))
+            "daemon": {"credits": {"daily": 10_000_000}, "listen": f"127.0.0.1:{self.port}"}}))
 
     def start(self):
         z = self.simulator
@@ -89,7 +91,12 @@ class Image(unittest.TestCase):
         self.assertIn("\nNoNewPrivs:\t1\n", status)
         root = next(line for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines() if line.split()[4] == "/")
         self.assertIn("ro", root.split()[5].split(","))
-        podman("exec", container, *inspect(IMAGE)["HealthCheck"]["Test"][1:])
+
+        check = ["exec", container, *inspect(IMAGE)["Healthcheck"]["Test"][1:]]
+        podman(*check)
+        os.kill(pid, signal.SIGSTOP)
+        self.assertEqual(podman(*check, check=False).returncode, 1)
+        os.kill(pid, signal.SIGCONT)
 
         begun = time.monotonic()
         podman("kill", "--signal", "TERM", container)
