@@ -136,7 +136,7 @@ class DiskFull(OwnServer):
 class TableChanged(OwnServer):
     """Somebody puts a view in the place of a table."""
 
-    expects = {"ZohosyncdStreamBlocked", "ZohosyncdStale"}
+    expects = {"ZohosyncdStreamBlocked", "ZohosyncdFailing", "ZohosyncdStale"}
 
     def fault(self):
         self.target.rows("alter table zoho_crm.leads rename to leads_before;"
