@@ -56,8 +56,9 @@ struct PageWrite {
 /// The right to write, held by one process per (connection, state schema).
 struct Lease {
     bool acquired = false;
-    std::int64_t epoch = 0; ///< Raised with each new holder; checked in every transaction.
-    std::string holder;     ///< Who holds it now, for people: "host pid 42 since 2026-…".
+    std::int64_t epoch = 0;     ///< Raised with each new holder; checked in every transaction.
+    std::string holder;         ///< Who holds it now, for people: "host pid 42 since 2026-…".
+    bool was_abandoned = false; ///< Acquired from one who never released it.
 };
 
 /// Where records end up: a PostgreSQL database or a SQLite file.
@@ -184,8 +185,8 @@ public:
         return {};
     }
 
-    /// Adds API credits spent to the current minute and returns the sum of the last 24 hours
-    /// (target's clock).
+    /// Adds API credits spent to the current minute and returns the sum of the last 24 hours and a
+    /// minute (target's clock): a credit at the end of a minute counts for the whole of it.
     virtual std::uint64_t spend_credits(const std::string& connection, std::uint64_t credits) = 0;
 };
 

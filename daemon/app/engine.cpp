@@ -1,5 +1,6 @@
 #include "daemon/app/engine.hpp"
 
+#include "daemon/app/run_recorder.hpp"
 #include "daemon/app/stream_run.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/runtime/pulse.hpp"
@@ -23,18 +24,11 @@ constexpr std::size_t fetchers = 3;
 
 Engine::Engine(EngineParts parts, FetcherParts fetcher_parts, EngineMode mode)
     : parts_(parts), fetcher_parts_(std::move(fetcher_parts)),
-      stretch_(stretch_within_credits(
-          parts_.config, parts_.organisation.credits_allowed, parts_.clock.wall_seconds())),
-      timetable_(parts_.config.streams, mode, stretch_, parts_.clock.now()),
+      timetable_(parts_.config.streams, mode, 1.0, parts_.clock.now()),
       memories_(parts_.config.streams.size()), jitter_(std::random_device{}()) {
-    if (mode == EngineMode::forever && stretch_ > 1.0) {
-        log::event(
-            Level::warn,
-            "intervals_stretched",
-            {kv("factor", std::to_string(stretch_).substr(0, 5)),
-             kv("credits_allowed", parts_.organisation.credits_allowed),
-             kv("hint",
-                "the schedules would spend more API credits a day than daemon.credits allows")});
+    if (mode == EngineMode::forever) {
+        pressure_.emplace(
+            parts_.config, parts_.organisation.credits_allowed, parts_.gate, parts_.clock);
     }
 }
 
@@ -92,6 +86,9 @@ void Engine::schedule(const std::stop_token& stop) {
         std::optional<Clock::TimePoint> due;
         {
             const std::lock_guard lock(mutex_);
+            if (pressure_ && pressure_->adapt(timetable_)) {
+                show_next_runs();
+            }
             if (timetable_.is_all_done()) {
                 stop_source_.request_stop();
                 return;
@@ -106,6 +103,16 @@ void Engine::schedule(const std::stop_token& stop) {
         constexpr auto glance = 50ms;
         const auto soon = parts_.clock.now() + glance;
         parts_.clock.sleep_until(std::min(due.value_or(soon), soon), stop);
+    }
+}
+
+/// Of those that wait; the others' change when they end.
+void Engine::show_next_runs() {
+    for (std::size_t stream = 0; stream < parts_.config.streams.size(); ++stream) {
+        if (const auto due = timetable_.due(stream)) {
+            parts_.board.update(parts_.config.streams[stream].endpoint.stream,
+                                [&](StreamProgress& line) { line.next_run = due; });
+        }
     }
 }
 
@@ -125,6 +132,10 @@ void Engine::fetch(const std::stop_token& stop) {
     try {
         const auto sink = fetcher_parts_.make_sink();
         const auto client = fetcher_parts_.make_client();
+        client->before_each([&] {
+            settle_credits_in_time(
+                *sink, parts_.gate, parts_.config.source.name, parts_.organisation.credits_allowed);
+        });
         while (const auto stream = take_ready(stop)) {
             finished(*stream, attempt(*stream, *sink, *client, stop));
         }
@@ -154,7 +165,11 @@ Engine::attempt(std::size_t stream, Sink& sink, ApiClient& client, const std::st
                              client,
                              sink,
                              parts_.verify,
-                             parts_.verify_schedule};
+                             parts_.verify_schedule,
+                             pressure_ ? &*pressure_ : nullptr};
+    if (pressure_) {
+        pressure_->look(sink);
+    }
     int attempts = 0;
     {
         const std::lock_guard lock(mutex_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/app/credit_pressure.hpp"
 #include "daemon/app/run_context.hpp"
 #include "daemon/app/timetable.hpp"
 
@@ -75,12 +76,12 @@ private:
     attempt(std::size_t stream, Sink& sink, ApiClient& client, const std::stop_token& stop);
     void finished(std::size_t stream, const RunResult& result);
     [[nodiscard]] Luggage::key_type key_of(std::size_t stream) const;
+    void show_next_runs();
     void end_with(std::exception_ptr error);
 
     EngineParts parts_;
     FetcherParts fetcher_parts_;
-    double
-        stretch_; ///< By how much intervals are longer than asked for, to stay within the credits.
+    std::optional<CreditPressure> pressure_; ///< One pass does not spare: it was asked for.
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
     Timetable timetable_;

@@ -59,6 +59,7 @@ void LeaseKeeper::acquire(std::optional<std::chrono::seconds> patience,
         if (lease.acquired) {
             ZOHOSYNCD_FAILPOINT("lease.acquired");
             epoch_ = lease.epoch;
+            was_abandoned_ = lease.was_abandoned;
             is_held_ = true;
             metrics::mark(metrics::Metric::lock_age_seconds);
             return;

@@ -33,6 +33,12 @@ public:
 
     [[nodiscard]] std::int64_t epoch() const { return epoch_; }
 
+    /// The last holder never released it, so what it had not written down is lost.
+    [[nodiscard]] bool was_abandoned() const { return was_abandoned_; }
+
+    /// The lease will be left as if by a crash: there is something that could not be written down.
+    void abandon() { is_held_ = false; }
+
     [[nodiscard]] const std::string& connection() const { return connection_; }
 
 private:
@@ -44,6 +50,7 @@ private:
     std::int64_t epoch_ = 0;
     bool is_held_ = false;
     std::stop_source lost_;
+    bool was_abandoned_ = false;
     std::jthread thread_;
 };
 

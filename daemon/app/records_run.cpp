@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace zohosyncd {
 namespace {
@@ -64,7 +65,13 @@ void RecordsRun::run() {
     Scan scan = choose_scan();
     ZOHOSYNCD_FAILPOINT("run.scan_chosen");
     scan_began_at_ = scan.progress().at;
+    is_load_ = must_backfill() || (!checkpoint_.consistent_as_of && !checkpoint_.high_water_mark);
     walk(scan);
+    if (is_put_off_) {
+        put_off();
+        return;
+    }
+    memory_.is_put_off = false;
     finish(scan);
 }
 
@@ -88,13 +95,17 @@ void RecordsRun::choose_anchor() {
     }
 }
 
-/// Where a new scan begins. Everything from the anchor when the rows so far lack something: an
-/// earlier anchor, or columns that were added since.
+/// The rows so far lack something: all of them in a refresh, those since an earlier anchor, or
+/// columns that were added.
+bool RecordsRun::must_backfill() const {
+    return is_staged() || prepared_.state.anchor != checkpoint_.anchor ||
+           prepared_.state.mapping_hash != mapping_hash_;
+}
+
+/// Where a new scan begins.
 std::chrono::sys_seconds RecordsRun::lower_bound() const {
     const auto anchor = checkpoint_.anchor.value();
-    const bool must_backfill = is_staged() || prepared_.state.anchor != checkpoint_.anchor ||
-                               prepared_.state.mapping_hash != mapping_hash_;
-    if (must_backfill) {
+    if (must_backfill()) {
         return anchor;
     }
     const auto overlap = context_.config.daemon.overlap;
@@ -135,6 +146,13 @@ bool RecordsRun::reached_limit() const {
 
 void RecordsRun::walk(Scan& scan) {
     while (!scan.finished() && !reached_limit()) {
+        if (must_wait()) {
+            if (!buffer_->is_empty()) {
+                commit_pages(scan);
+            }
+            is_put_off_ = true;
+            return;
+        }
         const BatchMark listed(buffer_->listed());
         const BatchMark authoritative(buffer_->authoritative());
         try {
@@ -167,8 +185,32 @@ void RecordsRun::walk(Scan& scan) {
         }
         if (!scan.finished() && buffer_->is_due()) {
             commit_pages(scan);
-            recorder_.flush_credits();
         }
+    }
+}
+
+/// Old records wait while credits are short, page by page.
+bool RecordsRun::must_wait() const {
+    return is_load_ && context_.pressure != nullptr &&
+           !context_.pressure->has_room_for(Deferrable::load);
+}
+
+/// The next run of the stream goes on where this one was; no mark moves. Said once.
+void RecordsRun::put_off() {
+    const std::string what = is_staged() ? "full refresh" : "load of old records";
+    context_.board.update(stream_.endpoint.stream, [&](StreamProgress& line) {
+        line.activity = StreamActivity::backing_off;
+        line.error = "the " + what + " waits for API credits; daemon.credits allows " +
+                     std::to_string(context_.organisation.credits_allowed) + " in 24 hours";
+    });
+    if (!std::exchange(memory_.is_put_off, true)) {
+        log::event(Level::warn,
+                   "put_off",
+                   {kv("stream", stream_.endpoint.stream),
+                    kv("what", what),
+                    kv("rows", rows_read_),
+                    kv("credits_left", context_.gate.credits_left().value_or(0)),
+                    kv("hint", "it goes on as credits come back; changes come first")});
     }
 }
 
@@ -414,7 +456,6 @@ void RecordsRun::commit_revived(std::vector<std::int64_t> gone) {
         context_.sink.write(recorder_.key(), prepared_.schema, page, checkpoint));
     ZOHOSYNCD_FAILPOINT("revive.committed");
     buffer_->clear();
-    recorder_.flush_credits();
 }
 
 /// --limit stopped the scan: the rows stay, no mark moves, the next run begins where this one did,

@@ -33,7 +33,10 @@ private:
     [[nodiscard]] std::optional<bool> known_comparison() const;
     void choose_anchor();
     [[nodiscard]] Scan choose_scan();
+    [[nodiscard]] bool must_backfill() const;
     [[nodiscard]] std::chrono::sys_seconds lower_bound() const;
+    [[nodiscard]] bool must_wait() const;
+    void put_off();
     void walk(Scan& scan);
     void note_emptiness(bool says_empty);
     void commit_pages(const Scan& scan);
@@ -64,6 +67,8 @@ private:
     std::unique_ptr<ListReader> reader_;
     std::unique_ptr<PageBuffer> buffer_;
     std::uint64_t rows_read_ = 0;
+    bool is_load_ = false;    ///< What it reads is mostly old.
+    bool is_put_off_ = false; ///< It ended early, to leave the credits to others.
 };
 
 /// The sink's word for the configuration's.

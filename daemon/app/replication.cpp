@@ -98,6 +98,9 @@ void Replication::take_lease(std::optional<std::chrono::seconds> patience,
     // `run`.
     if (lease_->epoch() == 0) {
         persist("lease", patience, stop, [&] { lease_->acquire(patience, stop); });
+        if (lease_->was_abandoned()) {
+            gate_.charge(credits_lost_by_a_crash);
+        }
         lease_->keep();
     }
 }
@@ -105,10 +108,14 @@ void Replication::take_lease(std::optional<std::chrono::seconds> patience,
 void Replication::meet_zoho(std::optional<std::chrono::seconds> patience,
                             const std::stop_token& stop) {
     const auto client = session_->make_client();
+    const auto sink = own_sink();
+    client->before_each([&] {
+        settle_credits_in_time(*sink, gate_, lease_->connection(), organisation_.credits_allowed);
+    });
     // Counted anew with each attempt: where the credits are spent, only time brings them back.
     persist("zoho", patience, stop, [&] {
         meet_organisation_within_credits(
-            *client, *own_sink(), gate_, config_, clock_, organisation_, stop);
+            *client, *sink, gate_, config_, clock_, organisation_, stop);
     });
     persist("zoho", patience, stop, [&] {
         load_credits();
@@ -199,7 +206,8 @@ Replication::run_engine(const EngineParts& parts, EngineMode mode, const std::st
     try {
         load_credits();
     } catch (const SyncError& error) {
-        // A few credits go uncounted; that must not hide how the streams came out.
+        // That must not hide how the streams came out; whoever comes next counts them.
+        lease_->abandon();
         log::event(Level::warn, "credits_not_counted", {kv("error", error.what())});
     }
     return engine.outcome();

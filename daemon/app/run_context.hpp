@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/app/credit_pressure.hpp"
 #include "daemon/app/findings.hpp"
 #include "daemon/app/progress.hpp"
 #include "daemon/config/config.hpp"
@@ -50,6 +51,8 @@ struct StreamMemory {
     std::optional<VerifyMemory> verification; ///< The one under way.
     /// From when on the next scheduled verification counts; unset before it was looked up.
     std::optional<std::chrono::sys_seconds> verified_at;
+    bool is_put_off = false; ///< Its old records wait for credits, and that was said.
+    bool is_verification_put_off = false;
     bool said_empty = false; ///< The last list was answered as that of an empty module.
     /// Zoho's time up to which deletions were read while the mark has to stay behind a gap.
     std::optional<std::chrono::sys_seconds> deletes_read_until;
@@ -69,6 +72,8 @@ struct RunContext {
     std::optional<VerifyOptions> verify = std::nullopt;
     /// Set: streams are also compared, and mended, whenever this says so.
     const Schedule* verify_schedule = nullptr;
+    /// Set: what is old waits while credits are short.
+    const CreditPressure* pressure = nullptr;
 };
 
 /// Whose row of state it is.

@@ -213,30 +213,24 @@ void RunRecorder::log_finished(const Checkpoint& checkpoint) {
         const bool reads_all = checkpoint.anchor.value_or(Instant{}) == Instant{};
         line.anchor = reads_all ? "" : format_utc(*checkpoint.anchor);
     });
-    flush_credits();
-}
-
-void RunRecorder::flush_credits() {
-    if (context_.gate.credits_spent() >= credits_worth_a_write) {
-        settle_credits(
-            context_.sink, context_.gate, key_.connection, context_.organisation.credits_allowed);
-    }
 }
 
 std::int64_t settle_credits(Sink& sink,
                             RequestGate& gate,
                             const std::string& connection,
                             std::uint64_t allowed) {
-    const auto spent = gate.take_credits_spent();
-    try {
+    return gate.settle(allowed, [&](std::uint64_t spent) {
         ZOHOSYNCD_FAILPOINT("credits.settle");
-        const auto used = sink.spend_credits(connection, spent);
-        const auto left = static_cast<std::int64_t>(allowed) - static_cast<std::int64_t>(used);
-        gate.set_credits_left(left);
-        return left;
-    } catch (const SyncError&) {
-        gate.return_credits_spent(spent);
-        throw;
+        return sink.spend_credits(connection, spent);
+    });
+}
+
+void settle_credits_in_time(Sink& sink,
+                            RequestGate& gate,
+                            const std::string& connection,
+                            std::uint64_t allowed) {
+    if (gate.credits_spent() >= credits_worth_a_write) {
+        (void)settle_credits(sink, gate, connection, allowed);
     }
 }
 

@@ -9,14 +9,22 @@
 
 namespace zohosyncd {
 
-/// Credits spent beyond these are written down, at the end of a commit or of a run. A crash may
-/// forget as many; the reserve is far larger.
+/// So many credits spent are worth a write, and without it nothing more is sent: a crash forgets
+/// no more than these and what the other fetchers had just been allowed.
 constexpr std::uint64_t credits_worth_a_write = 25;
+/// What the process that left a lease without releasing it may have spent unwritten.
+constexpr std::uint64_t credits_lost_by_a_crash = credits_worth_a_write + 3;
 
 /// Writes the credits spent down and learns how many are left of the last 24 hours; returns them.
 /// Throws what the sink throws; then nothing is forgotten.
 std::int64_t
 settle_credits(Sink& sink, RequestGate& gate, const std::string& connection, std::uint64_t allowed);
+
+/// The same when that is worth a write.
+void settle_credits_in_time(Sink& sink,
+                            RequestGate& gate,
+                            const std::string& connection,
+                            std::uint64_t allowed);
 
 /// The state's marks as they are, with nothing finished.
 Checkpoint
@@ -57,9 +65,6 @@ public:
 
     /// After the last commit.
     void log_finished(const Checkpoint& checkpoint);
-
-    /// Writes down the credits spent so far, not more often than is worth a write.
-    void flush_credits();
 
 private:
     void show();

@@ -100,9 +100,7 @@ std::chrono::milliseconds meet_failure(const RunContext& context,
                                        const SyncError& error) {
     const auto reaction = reaction_to(error.kind());
     auto wait = error.retry_after();
-    const bool is_worth_a_write =
-        context.gate.credits_spent() >= credits_worth_a_write && !is_about_the_target(error.kind());
-    if (error.kind() == ErrorKind::credits_exhausted || is_worth_a_write) {
+    if (error.kind() == ErrorKind::credits_exhausted) {
         look_for_credits(context); // The window moves on while nothing is spent.
     }
     if (reaction == Reaction::pause_organisation) {

@@ -1,7 +1,5 @@
 #include "daemon/app/timetable.hpp"
 
-#include "daemon/core/credit_plan.hpp"
-
 #include <algorithm>
 
 namespace zohosyncd {
@@ -48,7 +46,7 @@ Timetable::Timetable(const std::vector<StreamConfig>& streams,
 
 Timetable::Turn Timetable::turn(std::size_t stream) const {
     const Slot& slot = slots_[stream];
-    return {slot.schedule->text(), slot.due, slot.backoff, slot.attempts};
+    return {slot.schedule->text(), slot.due, slot.backoff, slot.attempts, slot.waits_since};
 }
 
 void Timetable::resume(std::size_t stream, const Turn& turn) {
@@ -57,6 +55,16 @@ void Timetable::resume(std::size_t stream, const Turn& turn) {
     slot.attempts = turn.attempts;
     if (turn.schedule == slot.schedule->text() && turn.due) {
         slot.due = turn.due;
+        slot.waits_since = turn.waits_since;
+    }
+}
+
+void Timetable::set_stretch(double stretch) {
+    stretch_ = stretch;
+    for (auto& slot : slots_) {
+        if (slot.due && slot.waits_since) {
+            slot.due = after_success(slot, *slot.waits_since);
+        }
     }
 }
 
@@ -77,6 +85,7 @@ std::vector<std::size_t> Timetable::take_due(Clock::TimePoint now) {
     }
     for (const auto stream : due) {
         slots_[stream].due.reset();
+        slots_[stream].waits_since.reset();
         slots_[stream].is_running = true;
     }
     return due;
@@ -129,6 +138,7 @@ bool Timetable::finished(std::size_t stream, const RunResult& result, double jit
     slot.backoff.reset();
     if (mode_ == EngineMode::forever) {
         slot.due = after_success(slot, now);
+        slot.waits_since = now;
     }
     return true;
 }
@@ -179,9 +189,7 @@ Clock::TimePoint Timetable::after_success(const Slot& slot, Moment now) const {
            std::chrono::duration_cast<Clock::Duration>(stretched_gap);
 }
 
-double stretch_within_credits(const Config& config,
-                              std::uint64_t credits_allowed,
-                              std::chrono::sys_seconds now) {
+std::vector<StreamCost> polling_costs(const Config& config, std::chrono::sys_seconds now) {
     std::vector<StreamCost> costs;
     costs.reserve(config.streams.size());
     for (const auto& stream : config.streams) {
@@ -196,7 +204,14 @@ double stretch_within_credits(const Config& config,
              stream.endpoint.has_delete_list && stream.mode == StreamMode::incremental ? 2U : 1U,
              stream.endpoint.kind == EndpointKind::records ? 1U : 0U});
     }
-    return interval_stretch(costs, config.daemon.metadata, credits_allowed);
+    return costs;
+}
+
+double stretch_within_credits(const Config& config,
+                              std::uint64_t credits_allowed,
+                              std::chrono::sys_seconds now) {
+    return interval_stretch(
+        polling_costs(config, now), config.daemon.metadata, static_cast<double>(credits_allowed));
 }
 
 } // namespace zohosyncd

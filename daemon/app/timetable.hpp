@@ -2,6 +2,7 @@
 
 #include "daemon/config/config.hpp"
 #include "daemon/core/backoff.hpp"
+#include "daemon/core/credit_plan.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/clock.hpp"
 
@@ -55,6 +56,7 @@ public:
         std::optional<Clock::TimePoint> due;
         Backoff backoff;
         int attempts = 0;
+        std::optional<Moment> waits_since = {}; ///< See Slot.
     };
 
     [[nodiscard]] Turn turn(std::size_t stream) const;
@@ -62,6 +64,9 @@ public:
     /// The stream goes on where another timetable left it: its failures still count, and it is due
     /// when it was, unless its schedule is another or its run was broken off.
     void resume(std::size_t stream, const Turn& turn);
+
+    /// Intervals grow by so much from now on, those too that have begun.
+    void set_stretch(double stretch);
 
     /// The streams that are due, in the order in which they fell due. They run from now on, and are
     /// not due again before finished().
@@ -94,6 +99,7 @@ private:
         Backoff backoff;
         bool is_running = false;
         bool has_succeeded = false;
+        std::optional<Moment> waits_since = {}; ///< For its next run, after one that went well.
         int attempts = 0;
     };
 
@@ -108,6 +114,9 @@ private:
     Clock::TimePoint next_look_;
     std::optional<std::size_t> looking_; ///< The stream that looks whether it is back.
 };
+
+/// What the streams with a schedule cost when nothing changes.
+std::vector<StreamCost> polling_costs(const Config& config, std::chrono::sys_seconds now);
 
 /// By how much the intervals have to grow so that polling stays within the credits; at least 1.
 double stretch_within_credits(const Config& config,

@@ -10,26 +10,44 @@ constexpr Key root_table[] = {
     {"source", string, honoured, "", "name of the Zoho connection"},
     {"target", string, honoured, "", "name or URL of the PostgreSQL or SQLite connection"},
     {"defaults", map, honoured, "", "a stream's keys, for all streams that do not have them"},
-    {"streams", map, honoured, "", "what to keep equal: stream, pattern or Zoho module"},
-    {"env", map, honoured, "", "values for {KEY} anywhere in this file; $VAR is looked up"},
+    {"streams",
+     map,
+     honoured,
+     "",
+     "what to keep equal: endpoints, patterns such as `'*'`, Zoho modules, "
+     "`'module:*'`; under each its own keys, or nothing"},
+    {"env", map, honoured, "", "values for `{KEY}` anywhere in this file; `$VAR` is looked up"},
     {"hooks", map, honoured, "", "not supported; an empty block is accepted"},
     {"daemon", map, honoured, "", "what only zohosyncd knows; Sling ignores it"},
 };
 
 constexpr Key stream_table[] = {
-    {"id", string, honoured, "", "another name for --streams"},
-    {"description", string, honoured, "", "{stream_description}"},
-    {"mode", string, honoured, "full-refresh", "incremental or full-refresh"},
-    {"object", string, honoured, "", "target table, with {variables}"},
-    {"schedule", string, honoured, "@every 5m", "cron, @every, duration or manual"},
-    {"interval", string, honoured, "", "another word for schedule"},
-    {"tags", strings, honoured, "", "for --streams tag:x"},
+    {"id", string, honoured, "", "another name for `--streams`"},
+    {"description", string, honoured, "", "`{stream_description}`"},
+    {"mode",
+     string,
+     honoured,
+     "full-refresh",
+     "`incremental` or `full-refresh`; users and modules are always read in full"},
+    {"object",
+     string,
+     honoured,
+     "",
+     "the target table, `schema.table` or `table`, with `{variables}`"},
+    {"schedule",
+     string,
+     honoured,
+     "@every 5m",
+     "five cron fields, `@every 5m`, `@hourly`, `@daily`, `@weekly`, a duration or "
+     "`manual`; full refreshes default to an hour"},
+    {"interval", string, honoured, "", "another word for `schedule`"},
+    {"tags", strings, honoured, "", "for `--streams tag:x`"},
     {"disabled", boolean, honoured, "false", "leave this stream out"},
     {"single", boolean, honoured, "false", "do not read the name as a pattern"},
-    {"primary_key", string_or_strings, honoured, "id", "only id"},
-    {"update_key", string, honoured, "Modified_Time", "only Modified_Time"},
-    {"source_options", map, honoured, "", "limit"},
-    {"target_options", map, honoured, "", "column_casing, delete_missing"},
+    {"primary_key", string_or_strings, honoured, "id", "only `id`"},
+    {"update_key", string, honoured, "Modified_Time", "only `Modified_Time`"},
+    {"source_options", map, honoured, "", "see below"},
+    {"target_options", map, honoured, "", "see below"},
     {"change_capture_options", any, ignored, "", ""},
     {"select", strings, refused, "*", ""},
     {"columns", map, refused, "", ""},
@@ -70,8 +88,17 @@ constexpr Key source_option_table[] = {
 };
 
 constexpr Key target_option_table[] = {
-    {"column_casing", string, honoured, "snake", "snake source target upper lower camel normalize"},
-    {"delete_missing", any, honoured, "soft", "soft, hard or none"},
+    {"column_casing",
+     string,
+     honoured,
+     "snake",
+     "names of new columns: snake, source, target, upper, lower, camel or normalize"},
+    {"delete_missing",
+     any,
+     honoured,
+     "soft",
+     "what becomes of rows whose record was deleted: `soft` marks, `hard` removes, `none` leaves "
+     "them"},
     {"add_new_columns", boolean, refused, "true", ""},
     {"adjust_column_type", boolean, refused, "false", ""},
     {"column_typing", map, refused, "", ""},
@@ -100,25 +127,153 @@ constexpr Key target_option_table[] = {
 };
 
 constexpr Key daemon_table[] = {
-    {"listen", text, honoured, "127.0.0.1:9464", "status server: host:port, unix:/path or off"},
+    {"listen",
+     text,
+     honoured,
+     "127.0.0.1:9464",
+     "status page, metrics, health: `host:port`, `unix:/path` or `off`"},
     {"token_file",
      string,
      honoured,
      "",
-     "bearer token that a listen address beyond loopback needs"},
-    {"state_schema", string, honoured, "zohosync", "schema of our own tables"},
-    {"overlap", text, honoured, "5m", "how far below the last run's time each scan starts"},
-    {"details", text, honoured, "off", "off"},
-    {"credits", map, honoured, "", "API credits that may be spent"},
-    {"metadata", text, honoured, "1h", "how old field lists may get"},
-    {"verify", text, honoured, "@weekly", "schedule of the comparison with Zoho, or off"},
-    {"formulas", text, honoured, "@daily", "schedule of the formula refresh, or off"},
-    {"state_dir", string, honoured, "", "where the token file lives"},
+     "holds the bearer token that a `listen` beyond loopback needs"},
+    {"state_schema",
+     string,
+     honoured,
+     "zohosync",
+     "schema of our own tables; their prefix in SQLite"},
+    {"overlap",
+     text,
+     honoured,
+     "5m",
+     "how far below the time of the last complete run a scan begins: as long as Zoho may take to "
+     "show a change; 0s to 1d"},
+    {"details",
+     text,
+     honoured,
+     "off",
+     "line items and whatever else lists leave out; only `off` in this version"},
+    {"credits", map, honoured, "", "API credits that may be spent; see below"},
+    {"metadata", text, honoured, "1h", "how old lists of fields may get"},
+    {"verify",
+     text,
+     honoured,
+     "@weekly",
+     "when each table is compared with Zoho and mended: a schedule or `off`"},
+    {"formulas",
+     text,
+     honoured,
+     "@daily",
+     "refresh of formula fields: a schedule or `off`; without effect in this version"},
+    {"state_dir",
+     string,
+     honoured,
+     "",
+     "where the access token is kept; `$STATE_DIRECTORY`, else `~/.local/state/zohosyncd`"},
 };
 
 constexpr Key credits_table[] = {
-    {"daily", integer, honoured, "", "credits a day; default: from the edition and licences"},
-    {"reserve", text, honoured, "30%", "share left to the company's other integrations"},
+    {"daily",
+     integer,
+     honoured,
+     "",
+     "credits in any 24 hours; without it what the edition and licences give, or 5000"},
+    {"reserve",
+     text,
+     honoured,
+     "30%",
+     "share of them that is left to the company's other integrations"},
+};
+
+constexpr Key zoho_table[] = {
+    {"type", text, honoured, "", "`api`"},
+    {"spec", text, honoured, "", "`zoho_crm`"},
+    {"secrets", map, honoured, "", "the credentials; see below"},
+    {"inputs", map, honoured, "", "settings; see below"},
+    {"data_center",
+     text,
+     honoured,
+     "us",
+     "us, eu, in, au, jp, ca, cn, sa, uk or ae: stands for the two URLs below"},
+    {"environment", text, honoured, "production", "production, sandbox or developer"},
+    {"state", any, refused, "", ""},
+    {"name", any, ignored, "", ""},
+};
+
+constexpr Key zoho_secret_table[] = {
+    {"client_id", text, honoured, "", "of the Self Client in Zoho's API console"},
+    {"client_secret", text, honoured, "", "of the Self Client"},
+    {"soid", text, honoured, "", "`ZohoCRM.` and the organisation's id"},
+    {"refresh_token", text, honoured, "", "the other grant, instead of `soid`"},
+    {"accounts_url", text, honoured, "https://accounts.zoho.com", "of the data centre"},
+    {"api_domain", text, honoured, "https://www.zohoapis.com", "of the data centre"},
+};
+
+constexpr Key zoho_input_table[] = {
+    {"anchor_date",
+     text,
+     honoured,
+     "",
+     "`YYYY-MM-DD`, or `all`: older records are not read; a year before the first contact"},
+    {"rate", text, honoured, "5", "requests in any second, over all streams"},
+    {"concurrency", text, honoured, "3", "requests at once"},
+    {"scopes", any, honoured, "", "OAuth scopes; READ of modules, settings, users and org"},
+    {"api_version", text, honoured, "v6", "only `v6`"},
+    {"extra_hosts", any, honoured, "", "hosts beyond Zoho's own that may be talked to"},
+    {"data_center", text, honoured, "us", "as above"},
+    {"environment", text, honoured, "production", "as above"},
+};
+
+constexpr Key postgres_table[] = {
+    {"type", text, honoured, "", "`postgres`"},
+    {"url",
+     text,
+     honoured,
+     "",
+     "`postgres://user:password@host:5432/database`; keys beside it win over its parts"},
+    {"host", text, honoured, "", "name, address, or directory of the socket"},
+    {"user", text, honoured, "", "role to connect as"},
+    {"username", text, honoured, "", "another word for `user`"},
+    {"password", text, honoured, "", "a secret"},
+    {"port", text, honoured, "5432", ""},
+    {"database", text, honoured, "", "name of the database"},
+    {"dbname", text, honoured, "", "another word for `database`"},
+    {"schema", text, honoured, "", "for an `object` without a schema"},
+    {"sslmode",
+     text,
+     honoured,
+     "disable",
+     "disable, allow, prefer, require, verify-ca or verify-full"},
+    {"cert_file", text, honoured, "", "client certificate"},
+    {"cert_key_file", text, honoured, "", "its key"},
+    {"cert_ca_file", text, honoured, "", "certificates to trust"},
+    {"role", text, honoured, "", "`SET ROLE` after connecting"},
+    {"statement_timeout", text, honoured, "", "as PostgreSQL has it"},
+    {"connect_timeout", text, honoured, "", "seconds"},
+    {"target_session_attrs", text, honoured, "", "as libpq has it"},
+    {"channel_binding", text, honoured, "", "as libpq has it"},
+    {"max_conns", any, ignored, "", ""},
+    {"application_name", any, ignored, "", ""},
+    {"name", any, ignored, "", ""},
+    {"ssh_tunnel", any, refused, "", ""},
+    {"ssh_private_key", any, refused, "", ""},
+    {"ssh_passphrase", any, refused, "", ""},
+    {"proxy_url", any, refused, "", ""},
+    {"use_adbc", any, refused, "false", ""},
+    {"gcp_instance", any, refused, "", ""},
+    {"gcp_project", any, refused, "", ""},
+    {"gcp_region", any, refused, "", ""},
+    {"gcp_key_file", any, refused, "", ""},
+    {"gcp_use_iam_auth", any, refused, "false", ""},
+};
+
+constexpr Key sqlite_table[] = {
+    {"type", text, honoured, "", "`sqlite`"},
+    {"url", text, honoured, "", "`sqlite:///path/file.db`"},
+    {"instance", text, honoured, "", "path of the file"},
+    {"schema", text, honoured, "main", "only `main`"},
+    {"busy_timeout", text, honoured, "5000", "milliseconds to wait for another writer"},
+    {"name", any, ignored, "", ""},
 };
 
 } // namespace
@@ -145,6 +300,26 @@ std::span<const Key> daemon_keys() {
 
 std::span<const Key> credits_keys() {
     return credits_table;
+}
+
+std::span<const Key> zoho_keys() {
+    return zoho_table;
+}
+
+std::span<const Key> zoho_secret_keys() {
+    return zoho_secret_table;
+}
+
+std::span<const Key> zoho_input_keys() {
+    return zoho_input_table;
+}
+
+std::span<const Key> postgres_keys() {
+    return postgres_table;
+}
+
+std::span<const Key> sqlite_keys() {
+    return sqlite_table;
 }
 
 } // namespace zohosyncd

@@ -51,6 +51,13 @@ std::span<const Key> target_option_keys();
 std::span<const Key> daemon_keys();
 std::span<const Key> credits_keys();
 
+/// The connections of env.yaml.
+std::span<const Key> zoho_keys();
+std::span<const Key> zoho_secret_keys();
+std::span<const Key> zoho_input_keys();
+std::span<const Key> postgres_keys();
+std::span<const Key> sqlite_keys();
+
 /// Where a block stands, for messages about it.
 class Block {
 public:

@@ -11,53 +11,6 @@
 namespace zohosyncd {
 namespace {
 
-using enum ValueType;
-using enum KeyUse;
-
-constexpr Key postgres_table[] = {
-    {"type", text, honoured, "", "postgres"},
-    {"url", text, honoured, "", "postgres://user:password@host:5432/database"},
-    {"host", text, honoured, "", ""},
-    {"user", text, honoured, "", ""},
-    {"username", text, honoured, "", ""},
-    {"password", text, honoured, "", ""},
-    {"port", text, honoured, "5432", ""},
-    {"database", text, honoured, "", ""},
-    {"dbname", text, honoured, "", ""},
-    {"schema", text, honoured, "", "for objects without a schema"},
-    {"sslmode", text, honoured, "disable", ""},
-    {"cert_file", text, honoured, "", ""},
-    {"cert_key_file", text, honoured, "", ""},
-    {"cert_ca_file", text, honoured, "", ""},
-    {"role", text, honoured, "", "SET ROLE"},
-    {"statement_timeout", text, honoured, "", ""},
-    {"connect_timeout", text, honoured, "", ""},
-    {"target_session_attrs", text, honoured, "", ""},
-    {"channel_binding", text, honoured, "", ""},
-    {"max_conns", any, ignored, "", ""},
-    {"application_name", any, ignored, "", ""},
-    {"name", any, ignored, "", ""},
-    {"ssh_tunnel", any, refused, "", ""},
-    {"ssh_private_key", any, refused, "", ""},
-    {"ssh_passphrase", any, refused, "", ""},
-    {"proxy_url", any, refused, "", ""},
-    {"use_adbc", any, refused, "false", ""},
-    {"gcp_instance", any, refused, "", ""},
-    {"gcp_project", any, refused, "", ""},
-    {"gcp_region", any, refused, "", ""},
-    {"gcp_key_file", any, refused, "", ""},
-    {"gcp_use_iam_auth", any, refused, "false", ""},
-};
-
-constexpr Key sqlite_table[] = {
-    {"type", text, honoured, "", "sqlite"},
-    {"url", text, honoured, "", "sqlite:///path/file.db"},
-    {"instance", text, honoured, "", "path of the file"},
-    {"schema", text, honoured, "main", "main"},
-    {"busy_timeout", text, honoured, "5000", "milliseconds"},
-    {"name", any, ignored, "", ""},
-};
-
 std::optional<std::uint64_t> number_from(std::string_view text) {
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -116,7 +69,7 @@ public:
         : block_(block), environment_(environment), has_url_(has_url) {}
 
     TargetConnection read(const std::string& name) {
-        block_.check(postgres_table);
+        block_.check(postgres_keys());
         result_.name = name;
         result_.kind = TargetKind::postgres;
         const auto host = required("host", {"host"});
@@ -215,7 +168,7 @@ private:
 
 TargetConnection
 read_sqlite(const Block& block, const std::string& name, const Environment& environment) {
-    block.check(sqlite_table);
+    block.check(sqlite_keys());
     TargetConnection result;
     result.name = name;
     result.kind = TargetKind::sqlite;

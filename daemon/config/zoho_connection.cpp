@@ -11,40 +11,6 @@
 namespace zohosyncd {
 namespace {
 
-using enum ValueType;
-using enum KeyUse;
-
-constexpr Key api_table[] = {
-    {"type", text, honoured, "", "api"},
-    {"spec", text, honoured, "", "zoho_crm"},
-    {"secrets", map, honoured, "", "credentials"},
-    {"inputs", map, honoured, "", "settings"},
-    {"data_center", text, honoured, "us", "us eu in au jp ca cn sa uk ae"},
-    {"environment", text, honoured, "production", "production, sandbox or developer"},
-    {"state", any, refused, "", ""},
-    {"name", any, ignored, "", ""},
-};
-
-constexpr Key secrets_table[] = {
-    {"client_id", text, honoured, "", "of the self client"},
-    {"client_secret", text, honoured, "", "of the self client"},
-    {"soid", text, honoured, "", "ZohoCRM.<organisation id>"},
-    {"refresh_token", text, honoured, "", "instead of soid"},
-    {"accounts_url", text, honoured, "https://accounts.zoho.com", "of the data centre"},
-    {"api_domain", text, honoured, "https://www.zohoapis.com", "of the data centre"},
-};
-
-constexpr Key inputs_table[] = {
-    {"anchor_date", text, honoured, "", "YYYY-MM-DD or all"},
-    {"rate", text, honoured, "5", "requests a second"},
-    {"concurrency", text, honoured, "3", "requests at once"},
-    {"scopes", any, honoured, "", "OAuth scopes"},
-    {"api_version", text, honoured, "v6", "v6"},
-    {"extra_hosts", any, honoured, "", "further hosts that may be talked to"},
-    {"data_center", text, honoured, "us", "us eu in au jp ca cn sa uk ae"},
-    {"environment", text, honoured, "production", "production, sandbox or developer"},
-};
-
 struct DataCentre {
     std::string_view name;
     std::string_view accounts_host;
@@ -140,9 +106,9 @@ public:
     }
 
     ZohoConnection read() {
-        root_.check(api_table);
-        secrets_.check(secrets_table);
-        inputs_.check(inputs_table);
+        root_.check(zoho_keys());
+        secrets_.check(zoho_secret_keys());
+        inputs_.check(zoho_input_keys());
         check_spec();
         result_.client_id = Secret(required("client_id"));
         result_.client_secret = Secret(required("client_secret"));

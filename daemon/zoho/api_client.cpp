@@ -156,6 +156,7 @@ void ApiClient::note_credits_remaining() {
 }
 
 ApiReply ApiClient::get(const ApiRequest& request, const std::stop_token& stop) {
+    before_each_();
     for (int attempt = 1;; ++attempt) {
         const std::string token = tokens_.get(*transport_, stop);
         send(request, token, stop);

@@ -7,6 +7,7 @@
 #include "daemon/zoho/token_provider.hpp"
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -45,6 +46,10 @@ public:
               Clock& clock,
               std::unique_ptr<HttpTransport> transport);
 
+    /// Done before each call of get(); what it throws is get()'s. For what must not lag behind the
+    /// requests, such as counting them.
+    void before_each(std::function<void()> step) { before_each_ = std::move(step); }
+
     /// Throws SyncError with Zoho's code in it. A refused token is renewed once and the call
     /// repeated.
     ApiReply get(const ApiRequest& request, const std::stop_token& stop);
@@ -66,6 +71,7 @@ private:
     Clock& clock_;
     std::unique_ptr<HttpTransport> transport_;
     HttpResponse response_;
+    std::function<void()> before_each_ = [] {};
     std::uint64_t requests_sent_ = 0;
     bool has_warned_of_skew_ = false;
     bool has_warned_of_missing_date_ = false;

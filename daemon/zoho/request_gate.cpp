@@ -5,7 +5,6 @@
 #include "daemon/runtime/pulse.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace zohosyncd {
 namespace {
@@ -208,14 +207,20 @@ std::uint64_t RequestGate::credits_spent() const {
     return credits_spent_;
 }
 
-std::uint64_t RequestGate::take_credits_spent() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(credits_spent_, 0);
-}
-
-void RequestGate::return_credits_spent(std::uint64_t credits) {
+void RequestGate::charge(std::uint64_t credits) {
     const std::lock_guard lock(mutex_);
     credits_spent_ += credits;
+}
+
+std::int64_t RequestGate::settle(std::uint64_t allowed, const Ledger& ledger) {
+    const std::lock_guard one_at_a_time(settling_);
+    const auto spent = credits_spent();
+    const auto used = ledger(spent);
+    const auto left = static_cast<std::int64_t>(allowed) - static_cast<std::int64_t>(used);
+    const std::lock_guard lock(mutex_);
+    credits_spent_ -= spent;
+    credits_left_ = left - static_cast<std::int64_t>(credits_spent_); // Sent meanwhile.
+    return left;
 }
 
 void RequestGate::note_clock_skew(std::chrono::seconds skew) {

@@ -6,6 +6,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -67,11 +68,17 @@ public:
     [[nodiscard]] std::optional<std::int64_t> credits_left() const;
     /// The last word of Zoho, less what was sent since.
     [[nodiscard]] std::optional<std::int64_t> zoho_remaining() const;
+    /// Requests sent that cost a credit and are not written down yet.
     [[nodiscard]] std::uint64_t credits_spent() const;
-    /// Requests sent that cost a credit, since the last call of this function.
-    std::uint64_t take_credits_spent();
-    /// Puts back what could not be recorded.
-    void return_credits_spent(std::uint64_t credits);
+    /// So many more are to be written down, although this process did not spend them.
+    void charge(std::uint64_t credits);
+
+    /// Writes down what was spent and returns what was in the last 24 hours, that included.
+    using Ledger = std::function<std::uint64_t(std::uint64_t spent)>;
+    /// What was spent is written down, and what may be spent still is `allowed` less the ledger's
+    /// answer; returns that. One caller at a time; the others wait. Until the ledger has returned,
+    /// what it writes counts as unwritten; what it throws is passed on.
+    std::int64_t settle(std::uint64_t allowed, const Ledger& ledger);
 
     struct Snapshot {
         std::uint64_t sent = 0;
@@ -103,6 +110,7 @@ private:
 
     Limits limits_;
     Clock& clock_;
+    std::mutex settling_; ///< Taken before the other.
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
     RateLimiter limiter_;

@@ -275,7 +275,7 @@ private:
         result_.credits_spent =
             tx_.exec_params1("SELECT coalesce(sum(credits), 0)::bigint FROM " +
                                  session_.state_table("credits") +
-                                 " WHERE connection = $1 AND minute > now() - interval '24 hours'",
+                                 " WHERE connection = $1 AND minute > now() - interval '24 hours 1 minute'",
                              connection_)[0]
                 .as<std::uint64_t>();
         const auto lease = tx_.exec_params(

@@ -93,7 +93,7 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
     if (now.epoch != seen.epoch + 1) {
         return {false, now.epoch, now.holder + " since " + now.since};
     }
-    return {true, now.epoch, now.holder + " since " + now.since};
+    return {true, now.epoch, now.holder + " since " + now.since, !seen.holder.empty()};
 }
 
 bool Leases::take(pqxx::work& tx,

@@ -82,6 +82,7 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
     ZOHOSYNCD_FAILPOINT("sqlite.lease.lock");
     const bool locked = try_lock(connection);
     bool taken = false;
+    bool was_abandoned = false;
     const auto now = database_.write([&] {
         const auto seen = load(database_, connection);
         // The byte's lock ends with its process, so it alone decides; a slow heart (a long merge
@@ -90,6 +91,7 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
         if (!taken) {
             return seen;
         }
+        was_abandoned = !seen.holder.empty();
         database_.run(
             "INSERT INTO " + database_.state_table("lease") +
                 " (connection, epoch, holder, session_bound, acquired_at, beat_at) VALUES (?1, ?2, "
@@ -109,7 +111,7 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
     if (!taken) {
         unlock(connection);
     }
-    return {taken, now.epoch, now.holder + " since " + now.since};
+    return {taken, now.epoch, now.holder + " since " + now.since, was_abandoned};
 }
 
 void Leases::heartbeat(const std::string& connection, std::int64_t epoch) {

@@ -47,6 +47,9 @@ DaemonModel::Life::Life(DaemonModel& daemon, unsigned seed)
         clients.push_back(std::make_unique<ApiClient>(
             settings, tokens, gate, daemon.clock_, std::make_unique<ModelTransport>(daemon.zoho_)));
         sinks.push_back(std::make_unique<ModelSink>(daemon.database_));
+        clients.back()->before_each([this, &sink = *sinks.back()] {
+            settle_credits_in_time(sink, gate, connection, organisation.credits_allowed);
+        });
     }
 }
 
@@ -94,10 +97,10 @@ void DaemonModel::kill() {
 /// In good order: what was spent is written down.
 void DaemonModel::leave() {
     try {
-        (void)settle_credits(
-            *life_->sinks.front(), life_->gate, connection, life_->organisation.credits_allowed);
-    } catch (const SyncError&) {
-        crashes_.push_back(clock_.moment());
+        auto& sink = *life_->sinks.front();
+        (void)settle_credits(sink, life_->gate, connection, life_->organisation.credits_allowed);
+        sink.release_lease(connection, 0);
+    } catch (const SyncError&) { // Then the lease stays as it is, too.
     }
     kill();
 }
@@ -117,7 +120,6 @@ void DaemonModel::run_until(Moment end) {
             }
         } catch (const Crash&) {
             kill();
-            crashes_.push_back(clock_.moment());
             if (!rests_after_crash) {
                 continue;
             }
@@ -125,7 +127,6 @@ void DaemonModel::run_until(Moment end) {
                                               : dice_.between(0ms, 2000ms));
         } catch (const SyncError& error) {
             kill();
-            crashes_.push_back(clock_.moment()); // Stopped at its start, it forgets as much.
             if (error.kind() != ErrorKind::stopped) {
                 throw;
             }
@@ -150,7 +151,8 @@ void DaemonModel::live(Moment end) {
             continue;
         }
         const auto due = life_->timetable->next_due().value_or(end_here);
-        clock_.sleep_until(std::min(due, end_here), life_->stop.get_token());
+        const auto look = life_->pressure->stretch() > 1.0 ? clock_.now() + 1min : end_here;
+        clock_.sleep_until(std::min({due, look, end_here}), life_->stop.get_token());
     }
 }
 
@@ -164,6 +166,9 @@ void DaemonModel::start() {
     patiently("target", [&] { (void)sink.migrate(); });
     patiently("lease", [&] {
         const auto lease = sink.try_acquire_lease(connection, this_process());
+        if (lease.was_abandoned) {
+            life_->gate.charge(credits_lost_by_a_crash);
+        }
         for (const auto& each : life_->sinks) {
             each->write_under_lease(connection, lease.epoch);
         }
@@ -174,12 +179,12 @@ void DaemonModel::start() {
     });
     const auto allowed = life_->organisation.credits_allowed;
     patiently("target", [&] { (void)settle_credits(sink, life_->gate, connection, allowed); });
-    const auto wall = std::chrono::floor<std::chrono::seconds>(clock_.wall_now());
-    life_->stretch = stretch_within_credits(config, allowed, wall);
-    life_->timetable.emplace(config.streams, EngineMode::forever, life_->stretch, clock_.now());
+    life_->pressure.emplace(config, allowed, life_->gate, clock_);
+    life_->timetable.emplace(config.streams, EngineMode::forever, 1.0, clock_.now());
 }
 
 void DaemonModel::collect_due() {
+    life_->pressure->adapt(*life_->timetable);
     for (const auto stream : life_->timetable->take_due(clock_.now())) {
         life_->ready.push_back(stream);
     }
@@ -196,7 +201,11 @@ void DaemonModel::run_next() {
                              clock_,
                              life.board,
                              *life.clients[running_],
-                             *life.sinks[running_]};
+                             *life.sinks[running_],
+                             std::nullopt,
+                             nullptr,
+                             &*life.pressure};
+    life.pressure->look(*life.sinks[running_]);
     ++running_;
     ++runs_;
     const auto result = attempt_stream(context,

@@ -57,10 +57,10 @@ public:
 
     [[nodiscard]] std::uint64_t runs() const { return runs_; }
 
-    [[nodiscard]] const std::deque<Moment>& crashes() const { return crashes_; }
-
     /// By how much intervals are longer than asked for, in this life.
-    [[nodiscard]] double stretch() const { return life_ ? life_->stretch : 1.0; }
+    [[nodiscard]] double stretch() const {
+        return life_ && life_->pressure ? life_->pressure->stretch() : 1.0;
+    }
 
 private:
     /// One waits for its reply while the other works. With a third, one that meets a pause would
@@ -84,7 +84,7 @@ private:
         std::deque<std::size_t> ready;
         std::vector<StreamMemory> memories;
         std::minstd_rand jitter;
-        double stretch = 1.0;
+        std::optional<CreditPressure> pressure;
     };
 
     void live(Moment end);
@@ -104,7 +104,6 @@ private:
     std::size_t running_ = 0;
     std::uint64_t lives_ = 0;
     std::uint64_t runs_ = 0;
-    std::deque<Moment> crashes_;
 };
 
 } // namespace zohosyncd::simulation

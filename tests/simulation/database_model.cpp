@@ -234,7 +234,7 @@ std::uint64_t DatabaseModel::spend(std::uint64_t credits) {
     if (credits > 0) {
         credits_[std::chrono::floor<std::chrono::minutes>(now)] += credits;
     }
-    while (!credits_.empty() && credits_.begin()->first <= now - 24h) {
+    while (!credits_.empty() && credits_.begin()->first <= now - 24h - 1min) {
         credits_.erase(credits_.begin());
     }
     std::uint64_t sum = 0;
@@ -257,12 +257,15 @@ void ModelSink::write_under_lease(const std::string&, std::int64_t epoch) {
 
 Lease ModelSink::try_acquire_lease(const std::string&, const std::string& holder) {
     database_.begin_call();
-    return {true, ++database_.epoch_, holder};
+    return {true, ++database_.epoch_, holder, std::exchange(database_.is_held_, true)};
 }
 
 void ModelSink::heartbeat(const std::string&, std::int64_t) {}
 
-void ModelSink::release_lease(const std::string&, std::int64_t) {}
+void ModelSink::release_lease(const std::string&, std::int64_t) {
+    database_.begin_call();
+    database_.is_held_ = false;
+}
 
 PreparedStream ModelSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing) {
     database_.begin_call();
@@ -442,6 +445,16 @@ int ModelSink::reset(const std::string&, const std::string& stream) {
 
 std::uint64_t ModelSink::count_rows(const TableName& table) {
     return database_.tables_[table.table].rows.size();
+}
+
+TargetReport ModelSink::report(const std::string&) {
+    database_.begin_call();
+    TargetReport report;
+    for (const auto& [minute, credits] : database_.credits_) {
+        const auto entry = minute.time_since_epoch() / 10min * 10min;
+        report.credits[std::chrono::sys_seconds(entry)] += credits;
+    }
+    return report;
 }
 
 std::uint64_t ModelSink::spend_credits(const std::string&, std::uint64_t credits) {

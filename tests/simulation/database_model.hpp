@@ -95,6 +95,7 @@ private:
     std::map<std::string, StreamState> states_;
     std::map<std::chrono::sys_time<std::chrono::minutes>, std::uint64_t> credits_;
     std::int64_t epoch_ = 0;
+    bool is_held_ = false;
     std::uint64_t commits_ = 0;
 };
 
@@ -148,6 +149,7 @@ public:
     int reset(const std::string& connection, const std::string& stream) override;
     std::uint64_t count_rows(const TableName& table) override;
     std::uint64_t spend_credits(const std::string& connection, std::uint64_t credits) override;
+    TargetReport report(const std::string& connection) override;
 
 private:
     DatabaseModel& database_;

@@ -13,8 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-constexpr std::size_t first_credits = 25; // What a crash may forget, and a life spend unwritten.
-
 /// The plan of a history. Short ones are dense: much happens between any two requests.
 struct Plan {
     milliseconds span{0};
@@ -141,16 +139,7 @@ Plan draw_plan(Dice& dice) {
 void watch_credits(World& world, std::uint64_t daily) {
     const auto allowed = static_cast<std::size_t>(static_cast<double>(daily) * 0.7);
     world.zoho.on_request = [&world, allowed](const std::string&) {
-        const auto day_ago = world.clock.moment() - 24h;
-        const auto crashes =
-            static_cast<std::size_t>(std::count_if(world.daemon.crashes().begin(),
-                                                   world.daemon.crashes().end(),
-                                                   [&](Moment when) { return when >= day_ago; }));
-        // The target counts by minutes: what was spent in one may leave the window 60 s early.
-        const auto& recent = world.zoho.recent();
-        const auto spent = static_cast<std::size_t>(
-            recent.end() - std::upper_bound(recent.begin(), recent.end(), day_ago + 1min));
-        if (spent > allowed + first_credits * crashes) {
+        if (const auto spent = world.zoho.recent().size(); spent > allowed) {
             world.verdict.fail("more credits spent in a day than allowed: " +
                                std::to_string(spent) + " of " + std::to_string(allowed));
         }

@@ -319,3 +319,126 @@ TEST_CASE("a gap longer than deletions are listed is shown, a shorter one is mad
         world.require_good();
     }
 }
+
+namespace {
+
+/// How old the streams' data was, minute by minute.
+class FreshnessLog {
+public:
+    void note(World& world, const std::vector<std::string>& streams) {
+        for (const auto& stream : streams) {
+            const auto& state = world.database.state(stream);
+            if (state.consistent_as_of) {
+                ages_.push_back(std::chrono::floor<std::chrono::seconds>(world.organisation.now() -
+                                                                         *state.consistent_as_of));
+            }
+        }
+    }
+
+    [[nodiscard]] std::string described() {
+        std::sort(ages_.begin(), ages_.end());
+        return ages_.empty() ? "never fresh"
+                             : "half " + format_duration(ages_[ages_.size() / 2]) + ", 99 % " +
+                                   format_duration(ages_[ages_.size() * 99 / 100]) + ", at most " +
+                                   format_duration(ages_.back());
+    }
+
+    [[nodiscard]] std::chrono::seconds worst() const {
+        return ages_.empty() ? std::chrono::seconds::max()
+                             : *std::max_element(ages_.begin(), ages_.end());
+    }
+
+private:
+    std::vector<std::chrono::seconds> ages_;
+};
+
+/// A Free edition's organisation with 14 streams: deals every minute, the others every five, two
+/// full refreshes every hour.
+struct SmallBudget : World {
+    explicit SmallBudget(std::uint64_t seed) : World(seed, manners_of_free(), lively()) {
+        for (const char* name : {"Deals",
+                                 "Leads",
+                                 "Contacts",
+                                 "Accounts",
+                                 "Tasks",
+                                 "Events",
+                                 "Calls",
+                                 "Campaigns",
+                                 "Products",
+                                 "Quotes",
+                                 "Vendors",
+                                 "Notes"}) {
+            add(name, std::string(name) == "Deals" ? "@every 1m" : "@every 5m", 1500);
+        }
+        for (const char* name : {"Regions", "Currencies"}) { // In the place of users and modules.
+            add(name, "@every 1h", 100).mode = StreamMode::full_refresh;
+        }
+        zoho.on_request = [this](const std::string&) {
+            most_spent = std::max<std::uint64_t>(most_spent, zoho.recent().size());
+        };
+    }
+
+    static Manners manners_of_free() {
+        Manners manners;
+        manners.daily_credits = 5000;
+        return manners;
+    }
+
+    static Habits lively() {
+        Habits habits;
+        habits.mean_pause = 60s;
+        habits.largest_bulk = 10;
+        return habits;
+    }
+
+    StreamConfig& add(const std::string& name, const std::string& schedule, std::size_t records) {
+        auto& module = organisation.add_module(name, 1, name != "Notes");
+        const Instant now = organisation.second();
+        organisation.fill(module, records, 1, now - std::chrono::days(300), now - 1h);
+        auto& stream = daemon.add_stream(module, schedule);
+        (name == "Deals" ? first : others).push_back(stream.endpoint.stream);
+        return stream;
+    }
+
+    /// A day; with restarts in good order and others.
+    void live_a_day(FreshnessLog& of_first, FreshnessLog& of_others, bool restarts) {
+        for (int minute = 0; minute < 24 * 60; ++minute) {
+            daemon.run_until(clock.moment() + 1min);
+            of_first.note(*this, first);
+            of_others.note(*this, others);
+            if (restarts && minute % 240 == 120) {
+                daemon.stop_soon();
+            } else if (restarts && minute % 240 == 239) {
+                daemon.kill();
+            }
+        }
+    }
+
+    std::vector<std::string> first;
+    std::vector<std::string> others;
+    std::uint64_t most_spent = 0;
+};
+
+} // namespace
+
+TEST_CASE("fourteen streams live on the 5,000 credits of a Free edition") {
+    constexpr std::uint64_t allowed = 3500; // Less the reserve of 30 %.
+    for (std::uint64_t seed = 1; seed <= seeds(3); ++seed) {
+        CAPTURE(seed);
+        SmallBudget world(seed);
+        for (const auto* day : {"the day of the first load", "a day", "a day with restarts"}) {
+            FreshnessLog of_first;
+            FreshnessLog of_others;
+            world.most_spent = 0;
+            world.live_a_day(of_first, of_others, std::string(day) == "a day with restarts");
+            MESSAGE(day << ": at most " << world.most_spent << " credits in 24 h; deals "
+                        << of_first.described() << "; the others " << of_others.described());
+            CHECK(world.most_spent <= allowed);
+            CHECK(of_first.worst() < of_others.worst());
+        }
+        settle(world, 30h);
+        compare(world);
+        INFO(violations_of(world.verdict));
+        CHECK(world.verdict.is_good());
+    }
+}

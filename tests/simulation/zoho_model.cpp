@@ -184,6 +184,10 @@ void ZohoModel::send(const HttpRequest& request,
     if (manners.sends_date) {
         response.headers["date"] = http_date(organisation_.second());
     }
+    if (!is_token && recent_.size() * 2 >= manners.daily_credits && manners.daily_credits > 0) {
+        const auto left = manners.daily_credits - std::min(manners.daily_credits, recent_.size());
+        response.headers["x-api-credits-remaining"] = std::to_string(left);
+    }
     // The reply is under way: what happens now it does not show.
     if (!is_token && meanwhile) {
         meanwhile();
@@ -277,8 +281,9 @@ void ZohoModel::answer(const HttpRequest& request, HttpResponse& response) {
     }
     response.status = 200;
     if (query.path == "org") {
-        response.body = R"({"org":[{"zgid":"42","license_details":{"paid_type":"ultimate",)"
-                        R"("users_license_purchased":1000}}]})";
+        const std::string edition = manners.daily_credits > 0 ? "free" : "ultimate";
+        response.body = R"({"org":[{"zgid":"42","license_details":{"paid_type":")" + edition +
+                        R"(","users_license_purchased":1000}}]})";
         return;
     }
     if (query.path == "settings/fields") {

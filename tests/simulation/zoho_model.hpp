@@ -32,7 +32,7 @@ struct Manners {
     bool single_reads_truth = true; ///< A single record is shown as it is, not as lists show it.
     bool empty_is_304 = true;
     std::chrono::seconds skew{0};    ///< By how much its clock is ahead of the daemon's.
-    std::uint64_t daily_credits = 0; ///< 0: those of a large edition.
+    std::uint64_t daily_credits = 0; ///< Of a Free edition, 5,000; 0: those of a large one.
 };
 
 /// What goes wrong on the way, by the share of requests.

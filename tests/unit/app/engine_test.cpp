@@ -392,6 +392,31 @@ TEST_CASE("credits that Zoho had no more of are used again when it has") {
     CHECK(rig.gate.zoho_remaining().value_or(0) > 5);
 }
 
+TEST_CASE("old records wait while credits are short, changes do not") {
+    Rig rig;
+    rig.add("deals", "@every 1m");
+    rig.answer = [&](const std::string& path, const std::stop_token&) -> std::optional<Reply> {
+        if (path != "Deals") {
+            return std::nullopt;
+        }
+        if (rig.times_of("Deals").size() == 3) {
+            rig.stop.request_stop();
+        }
+        return Reply{200, page({record(1, noon - 20h)}), dated(noon), {}};
+    };
+    CHECK(rig.run(EngineMode::once).succeeded == 1);
+    rig.add("leads", "@every 1m");
+    rig.organisation.credits_allowed = 20'000;
+    // Three quarters are spent, and nothing comes back soon.
+    (void)rig.gate.settle(20'000, [](std::uint64_t) { return std::uint64_t{15'000}; });
+
+    (void)rig.run(EngineMode::forever);
+
+    CHECK(rig.times_of("Leads").empty());
+    CHECK(rig.times_of("Deals").size() == 3);
+    CHECK(rig.activity(1) == StreamActivity::backing_off);
+}
+
 TEST_CASE("a denied stream is asked again hourly while the others go on") {
     Rig rig;
     rig.add("leads", "@every 1m");

@@ -153,4 +153,22 @@ TEST_CASE("a stream with another schedule is due at once") {
     CHECK(after.take_due(f.start + 2s).front() == 0);
 }
 
+TEST_CASE("intervals that have begun follow the stretch, back-offs do not") {
+    Fixture f;
+    auto timetable = f.timetable(EngineMode::forever);
+    for (const auto stream : timetable.take_due(f.start)) {
+        const RunResult failed{ErrorKind::server_error, 40s, false, false};
+        CHECK(timetable.finished(stream, stream == 2 ? failed : ok, 0.0, f.after(10s)));
+    }
+    CHECK(timetable.due(0) == f.start + 10s + 5min);
+
+    timetable.set_stretch(3.0);
+    CHECK(timetable.due(0) == f.start + 10s + 15min);
+    CHECK(timetable.due(2) == f.start + 50s);
+
+    timetable.set_stretch(1.0);
+    CHECK(timetable.due(0) == f.start + 10s + 5min);
+    CHECK(timetable.due(1) == f.start + 10s + 5min);
+}
+
 } // namespace zohosyncd

@@ -54,3 +54,26 @@ TEST_CASE("credits that do not even cover the field lists stretch without limit 
     CHECK(stretch > 1000.0);
     CHECK(stretch < 1e9);
 }
+
+TEST_CASE("a day's even rate is what is left and comes back, without ever running dry") {
+    using Repayments = std::vector<Repayment>;
+
+    CHECK(CreditForecast(2400, {}).even_rate() == doctest::Approx(2400));
+    CHECK(CreditForecast(1200, Repayments{{12h, 1200}}).even_rate() == doctest::Approx(2400));
+    CHECK(CreditForecast(1200, Repayments{{1h, 1200}}).even_rate() == doctest::Approx(2400));
+    // What comes back late does not help before.
+    CHECK(CreditForecast(100, Repayments{{12h, 2300}}).even_rate() == doctest::Approx(200));
+    CHECK(CreditForecast(100, Repayments{{6h, 500}, {12h, 1800}}).even_rate() ==
+          doctest::Approx(400));
+    CHECK(CreditForecast(-5, {}).even_rate() < 0);
+}
+
+TEST_CASE("what can be spared beside an even rate is what never makes it wait") {
+    using Repayments = std::vector<Repayment>;
+
+    CHECK(CreditForecast(2400, {}).spare_beside(2000) == doctest::Approx(400));
+    CHECK(CreditForecast(100, Repayments{{1h, 2300}}).spare_beside(1000) ==
+          doctest::Approx(100 - 1000 / 24.0));
+    CHECK(CreditForecast(50, Repayments{{1h, 2300}}).spare_beside(0) == doctest::Approx(50));
+    CHECK(CreditForecast(100, {}).spare_beside(1000) < 0);
+}

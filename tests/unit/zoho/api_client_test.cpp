@@ -41,7 +41,7 @@ TEST_CASE("a request carries its token, its query and its header") {
                                                       "Accept: application/json",
                                                       "If-Modified-Since: 2023-11-14T22:13:20+00:00"});
     CHECK(zoho.api.requests_sent() == 1);
-    CHECK(zoho.gate.take_credits_spent() == 1);
+    CHECK(zoho.gate.credits_spent() == 1);
 }
 
 TEST_CASE("204 and 304 are answers without rows") {

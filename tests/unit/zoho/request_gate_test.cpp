@@ -89,7 +89,7 @@ TEST_CASE("many threads keep both limits together") {
     CHECK(busiest_second(sent) == 5);
     CHECK(most_in_flight <= 3);
     CHECK(gate.snapshot().in_flight == 0);
-    CHECK(gate.take_credits_spent() == threads_count * requests_each);
+    CHECK(gate.credits_spent() == threads_count * requests_each);
 }
 
 TEST_CASE("a place in flight is free again when its permit ends") {
@@ -214,20 +214,42 @@ TEST_CASE("a hint of more than an hour is not believed") {
 TEST_CASE("credits are counted and the gate closes when they are spent") {
     ManualClock clock;
     RequestGate gate({5, 3}, clock);
-    gate.set_credits_left(2);
+    const auto left_of_ten = [&gate](std::uint64_t used) {
+        return gate.settle(10, [used](std::uint64_t) { return used; });
+    };
+    CHECK(left_of_ten(8) == 2);
 
     CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
     CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
     CHECK(kind_of_refusal(gate, true) == ErrorKind::credits_exhausted);
     CHECK(kind_of_refusal(gate, false) == ErrorKind::internal);
 
-    CHECK(gate.take_credits_spent() == 2);
-    CHECK(gate.take_credits_spent() == 0);
-    gate.return_credits_spent(2);
-    CHECK(gate.take_credits_spent() == 2);
-
-    gate.set_credits_left(std::nullopt);
+    CHECK(gate.credits_spent() == 2);
+    CHECK(left_of_ten(7) == 3);
+    CHECK(gate.credits_spent() == 0);
     CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
+}
+
+TEST_CASE("what could not be written down stays to be written, and what is sent meanwhile counts") {
+    ManualClock clock;
+    RequestGate gate({100, 3}, clock);
+    gate.charge(28);
+    CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
+
+    CHECK_THROWS_AS(gate.settle(100,
+                                [](std::uint64_t) -> std::uint64_t {
+                                    throw SyncError(ErrorKind::sink_down, "away");
+                                }),
+                    SyncError);
+    CHECK(gate.credits_spent() == 29);
+    CHECK(gate.settle(100, [&](std::uint64_t spent) {
+        CHECK(spent == 29);
+        CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
+        return std::uint64_t{60};
+    }) == 40);
+
+    CHECK(gate.credits_spent() == 1);
+    CHECK(gate.credits_left() == 39);
 }
 
 TEST_CASE("what Zoho says is left is kept down to the reserve") {
@@ -241,7 +263,7 @@ TEST_CASE("what Zoho says is left is kept down to the reserve") {
     CHECK(gate.credits_left() == 0);
     CHECK(kind_of_refusal(gate, true) == ErrorKind::credits_exhausted);
     CHECK(kind_of_refusal(gate, false) == ErrorKind::internal);
-    CHECK(gate.take_credits_spent() == 2);
+    CHECK(gate.credits_spent() == 2);
 }
 
 TEST_CASE("while Zoho has only the reserve left one request an hour asks again") {
@@ -257,7 +279,7 @@ TEST_CASE("while Zoho has only the reserve left one request an hour asks again")
         CHECK(kind_of_refusal(gate, true) == ErrorKind::credits_exhausted);
         gate.believe_remaining(4);
     }
-    CHECK(gate.take_credits_spent() == 3);
+    CHECK(gate.credits_spent() == 3);
 }
 
 TEST_CASE("a look that says there are more credits again opens the gate") {
