@@ -2,6 +2,7 @@
 
 #include "daemon/app/session.hpp"
 #include "daemon/core/errors.hpp"
+#include "daemon/net/curl_transport.hpp"
 #include "daemon/zoho/loose_lists.hpp"
 #include "daemon/zoho/metadata.hpp"
 
@@ -126,7 +127,7 @@ private:
         case ErrorKind::network:
         case ErrorKind::server_error:
         case ErrorKind::bad_response:
-            report_.fail("network", error.what(), place("secrets.api_domain"));
+            no_connection(error);
             return;
         case ErrorKind::unsafe_file:
             return; // The files were looked at before.
@@ -139,6 +140,24 @@ private:
         default:
             report_.fail("credentials", error.what(), place(key_at_fault(error)));
         }
+    }
+
+    void no_connection(const SyncError& error) {
+        const std::string_view text = error.what();
+        const bool is_token_host = text.find(config_.source.accounts_url) != text.npos &&
+                                   config_.source.accounts_url != config_.source.api_domain;
+        std::string hint;
+        if (text.find("SSL") != text.npos || text.find("certificate") != text.npos) {
+            hint =
+                " (TLS: check that the host speaks it, and the certificates this machine trusts)";
+        } else if (const auto proxy = proxy_in_environment();
+                   !proxy.empty() && text.find("https://") != text.npos) {
+            hint = " (through the proxy " + proxy +
+                   ": check HTTPS_PROXY, or except the host in NO_PROXY)";
+        }
+        report_.fail("network",
+                     std::string(text) + hint,
+                     place(is_token_host ? "secrets.accounts_url" : "secrets.api_domain"));
     }
 
     void clocks() {

@@ -110,8 +110,7 @@ void RequestGate::require_credit() {
             .with_retry_after(budget_wait);
     }
     if (zoho_remaining_ && *zoho_remaining_ <= reserve_) {
-        const auto now = clock_.now();
-        if (now < std::max(zoho_said_at_ + zoho_look, looked_at_ + unanswered_look)) {
+        if (!is_look_due()) {
             throw SyncError(ErrorKind::credits_exhausted,
                             "Zoho has no more API credits left for today than the reserve of " +
                                 std::to_string(reserve_) +
@@ -119,8 +118,12 @@ void RequestGate::require_credit() {
                                 "wait")
                 .with_retry_after(budget_wait);
         }
-        looked_at_ = now;
+        looked_at_ = clock_.now();
     }
+}
+
+bool RequestGate::is_look_due() const {
+    return clock_.now() >= std::max(zoho_said_at_ + zoho_look, looked_at_ + unanswered_look);
 }
 
 std::optional<std::int64_t> RequestGate::left_by_both() const {
@@ -128,6 +131,9 @@ std::optional<std::int64_t> RequestGate::left_by_both() const {
         return credits_left_;
     }
     const auto by_zoho = *zoho_remaining_ - reserve_;
+    if (by_zoho <= 0 && is_look_due()) {
+        return credits_left_; // Who waits for credits would never look.
+    }
     return credits_left_ ? std::min(*credits_left_, by_zoho) : by_zoho;
 }
 

@@ -101,6 +101,7 @@ public:
 private:
     void give_back();
     void require_credit();
+    [[nodiscard]] bool is_look_due() const;
     [[nodiscard]] std::optional<std::int64_t> left_by_both() const;
     [[nodiscard]] bool may_pass() const;
     void wait_for_turn(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);

@@ -99,6 +99,25 @@ class Offline(Doctor):
         self.home.write()
         self.offline(1, ("FAIL", "target file", "env.yaml", "/nonexistent"))
 
+    def test_a_state_directory_that_can_not_be_made(self):
+        self.home.daemon["state_dir"] = str(self.home.env_file / "state")  # Not even root can make that.
+        self.home.write()
+        self.offline(0, ("warn", "state directory", "replication.yaml", "can not be made below", "outlives a restart"))
+
+    def test_a_directory_where_the_sqlite_file_can_not_be_written(self):
+        self.home.target_entry["instance"] = str(self.home.env_file / "target.db")
+        self.home.write()
+        self.offline(1, ("FAIL", "target file", "env.yaml", "can not be written by this user", "make or chown it"))
+
+    def test_a_secret_that_is_not_there(self):
+        self.home.secrets["client_secret"] = "file:/nonexistent/secret"
+        self.home.write()
+        self.offline(65, ("FAIL", "configuration", "env.yaml", "client_secret", "/nonexistent/secret"))
+
+    def test_a_connection_that_is_not_defined(self):
+        self.home.write_replication("source: ZOHO_CRN\ntarget: WAREHOUSE\nstreams: {leads: {object: a.b}}\n")
+        self.offline(65, ("FAIL", "configuration", "replication.yaml:1", "ZOHO_CRN"))
+
     def test_schedules_that_do_not_fit_the_credits(self):
         self.home.daemon["credits"] = {"daily": 1000}
         self.home.write()
@@ -148,6 +167,9 @@ DEFECTS = [
     Defect("clock two minutes behind", WARN, "clock", "120 s behind", "NTP"),
     Defect("no date in replies", WARN, "clock", "no Date", "proxy"),
     Defect("zoho not there", FAIL, "network", "env.yaml", "secrets.api_domain"),
+    Defect("proxy not there", FAIL, "network", "env.yaml", "secrets.accounts_url", "HTTPS_PROXY", "127.0.0.1"),
+    Defect("no encryption on the other side", FAIL, "network", "env.yaml", "secrets.accounts_url", "TLS"),
+    Defect("refresh token of nobody", FAIL, "credentials", "env.yaml", "secrets.refresh_token"),
     Defect("zoho ill", FAIL, "network", "env.yaml", "502"),
     Defect("credits spent", FAIL, "credits", "replication.yaml", "daemon.credits", "allowed for 24 hours are spent"),
     Defect("credits spent by others", FAIL, "credits", "daemon.credits", "Zoho has"),
@@ -267,6 +289,17 @@ class Online(Doctor):
         for key in ("accounts_url", "api_domain"):
             self.home.secrets[key] = "http://127.0.0.1:%d" % free_port()
 
+    def prepare_proxy_not_there(self):
+        self.home.secrets.update(accounts_url="https://accounts.zoho.com", api_domain="https://www.zohoapis.com")
+        self.home.environment["HTTPS_PROXY"] = "http://127.0.0.1:%d" % free_port()
+
+    def prepare_no_encryption_on_the_other_side(self):
+        self.home.secrets["accounts_url"] = self.sim.url.replace("http:", "https:")
+
+    def prepare_refresh_token_of_nobody(self):
+        del self.home.secrets["soid"]
+        self.home.secrets["refresh_token"] = "1000.nobody"
+
     def prepare_zoho_ill(self):
         self.sim.faults({"path": "^/crm/", "action": {"kind": "status", "status": 502, "html": True}})
 
@@ -378,6 +411,16 @@ class Online(Doctor):
         code, lines = self.check(self.home)
         self.assertEqual(code, 0, lines)
         self.assertEqual(len([line for line in lines if line["check"] == "lease"]), 1, lines)
+
+    def test_a_file_that_is_no_database(self):
+        self.target = self.sqlite()
+        self.home = self.fresh_home()
+        with open(self.target.path, "wb") as file:
+            file.write(b"this is a text and no database\n" * 100)
+        code, lines = self.check(self.home)
+        self.assertEqual(code, 1, lines)
+        self.found(lines, FAIL, "target", "not a database")
+        self.assertEqual(len([line for line in lines if line["level"] != "ok"]), 1, lines)
 
     def test_no_secret_is_told(self):
         self.home.secrets["client_secret"] = "canary-9f31c7"

@@ -396,7 +396,10 @@ struct SmallBudget : World {
         const Instant now = organisation.second();
         organisation.fill(module, records, 1, now - std::chrono::days(300), now - 1h);
         auto& stream = daemon.add_stream(module, schedule);
-        (name == "Deals" ? first : others).push_back(stream.endpoint.stream);
+        (name == "Deals"           ? first
+         : schedule == "@every 1h" ? refreshed
+                                   : others)
+            .push_back(stream.endpoint.stream);
         return stream;
     }
 
@@ -416,6 +419,7 @@ struct SmallBudget : World {
 
     std::vector<std::string> first;
     std::vector<std::string> others;
+    std::vector<std::string> refreshed;
     std::uint64_t most_spent = 0;
 };
 
@@ -426,11 +430,12 @@ TEST_CASE("fourteen streams live on the 5,000 credits of a Free edition") {
     for (std::uint64_t seed = 1; seed <= seeds(3); ++seed) {
         CAPTURE(seed);
         SmallBudget world(seed);
-        for (const auto* day : {"the day of the first load", "a day", "a day with restarts"}) {
+        for (const std::string day :
+             {"the day of the first load", "a day", "a day with restarts"}) {
             FreshnessLog of_first;
             FreshnessLog of_others;
             world.most_spent = 0;
-            world.live_a_day(of_first, of_others, std::string(day) == "a day with restarts");
+            world.live_a_day(of_first, of_others, day == "a day with restarts");
             MESSAGE(day << ": at most " << world.most_spent << " credits in 24 h; deals "
                         << of_first.described() << "; the others " << of_others.described());
             CHECK(world.most_spent <= allowed);
