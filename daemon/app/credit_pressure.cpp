@@ -18,8 +18,9 @@ constexpr auto between_looks = 5min;
 constexpr auto between_adaptations = 10s;
 // A part of the credits that no plan touches: runs come in bursts, and changes unforeseen.
 constexpr double untouched_share = 0.05;
-// Polling goes on at a tenth of the usual even when nothing is left by plan; the gate watches.
-constexpr double least_rate_share = 0.1;
+// Even when nothing is left by plan, polling goes on at a quarter of an even day's rate, from the
+// part that no plan touches, which lasts for hours like that; the gate watches.
+constexpr double least_rate_share = 0.25;
 // What is left to polling, of what an even day would bring.
 constexpr double left_by_loads = 0.5;
 constexpr double left_by_verifications = 0.8;
