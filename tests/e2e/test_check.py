@@ -166,7 +166,8 @@ DEFECTS = [
     Defect("clock ten minutes ahead", FAIL, "clock", "600 s ahead", "NTP"),
     Defect("clock two minutes behind", WARN, "clock", "120 s behind", "NTP"),
     Defect("no date in replies", WARN, "clock", "no Date", "proxy"),
-    Defect("zoho not there", FAIL, "network", "env.yaml", "secrets.api_domain"),
+    Defect("zoho not there", FAIL, "network", "env.yaml", "secrets.accounts_url"),
+    Defect("api host not there", FAIL, "network", "env.yaml", "secrets.api_domain"),
     Defect("proxy not there", FAIL, "network", "env.yaml", "secrets.accounts_url", "HTTPS_PROXY", "127.0.0.1"),
     Defect("no encryption on the other side", FAIL, "network", "env.yaml", "secrets.accounts_url", "TLS"),
     Defect("refresh token of nobody", FAIL, "credentials", "env.yaml", "secrets.refresh_token"),
@@ -288,6 +289,9 @@ class Online(Doctor):
     def prepare_zoho_not_there(self):
         for key in ("accounts_url", "api_domain"):
             self.home.secrets[key] = "http://127.0.0.1:%d" % free_port()
+
+    def prepare_api_host_not_there(self):
+        self.home.secrets["api_domain"] = "http://127.0.0.1:%d" % free_port()
 
     def prepare_proxy_not_there(self):
         self.home.secrets.update(accounts_url="https://accounts.zoho.com", api_domain="https://www.zohoapis.com")
