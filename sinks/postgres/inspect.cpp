@@ -273,10 +273,11 @@ private:
         result_.has_state = true;
         result_.states = postgres::load_states(session_, tx_, connection_);
         result_.credits_spent =
-            tx_.exec_params1("SELECT coalesce(sum(credits), 0)::bigint FROM " +
-                                 session_.state_table("credits") +
-                                 " WHERE connection = $1 AND minute > now() - interval '24 hours 1 minute'",
-                             connection_)[0]
+            tx_.exec_params1(
+                   "SELECT coalesce(sum(credits), 0)::bigint FROM " +
+                       session_.state_table("credits") +
+                       " WHERE connection = $1 AND minute > now() - interval '24 hours 1 minute'",
+                   connection_)[0]
                 .as<std::uint64_t>();
         const auto lease = tx_.exec_params(
             "SELECT holder FROM " + session_.state_table("lease") +

@@ -452,9 +452,10 @@ std::uint64_t PostgresSink::spend_credits(const std::string& connection, std::ui
     const auto table = session_.state_table("credits");
     const auto sum = [&](pqxx::work& tx) {
         return tx
-            .exec_params1("SELECT coalesce(sum(credits), 0) FROM " + table +
-                              " WHERE connection = $1 AND minute > now() - interval '24 hours 1 minute'",
-                          connection)[0]
+            .exec_params1(
+                "SELECT coalesce(sum(credits), 0) FROM " + table +
+                    " WHERE connection = $1 AND minute > now() - interval '24 hours 1 minute'",
+                connection)[0]
             .as<std::uint64_t>();
     };
     if (credits == 0) {

@@ -50,9 +50,10 @@ void inspect_state(Database& database, const std::string& connection, TargetInsp
         result.states = load_states(database, connection);
         result.credits_spent = static_cast<std::uint64_t>(
             database
-                .number("SELECT coalesce(sum(credits), 0) FROM " + database.state_table("credits") +
-                            " WHERE connection = ?1 AND minute >= strftime('%s', 'now') / 60 - 1440",
-                        connection)
+                .number(
+                    "SELECT coalesce(sum(credits), 0) FROM " + database.state_table("credits") +
+                        " WHERE connection = ?1 AND minute >= strftime('%s', 'now') / 60 - 1440",
+                    connection)
                 .value_or(0));
     }
 }

@@ -337,9 +337,10 @@ std::uint64_t SqliteSink::spend_credits(const std::string& connection, std::uint
     const auto sum = [&] {
         return static_cast<std::uint64_t>(
             database_
-                .number("SELECT coalesce(sum(credits), 0) FROM " + table +
-                            " WHERE connection = ?1 AND minute >= strftime('%s', 'now') / 60 - 1440",
-                        connection)
+                .number(
+                    "SELECT coalesce(sum(credits), 0) FROM " + table +
+                        " WHERE connection = ?1 AND minute >= strftime('%s', 'now') / 60 - 1440",
+                    connection)
                 .value_or(0));
     };
     if (credits == 0) {
