@@ -63,7 +63,11 @@ class FreshnessWatch:
         if not due:
             return None
         self.rows += 1
-        later = versions[due[-1]:]  # The row may be newer than what was said.
+        first = due[-1]
+        if first > 0 and versions[first][2] and any(not gone for _, _, gone in versions[first + 1:]):
+            # Restored since: Zoho no longer lists the deletion, and nobody who had not read it by then can learn of it.
+            first -= 1
+        later = versions[first:]  # The row may be newer than what was said.
         if row is None:
             return None if any(gone for _, _, gone in later) else "there is no row"
         if row[1]:
