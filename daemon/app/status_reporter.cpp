@@ -56,8 +56,9 @@ StreamNow now_of(const StreamProgress& line) {
     return now;
 }
 
-LiveView known_of(const Config& config, const RequestGate& gate) {
+LiveView known_of(const Config& config, const RequestGate& gate, std::chrono::sys_seconds now) {
     LiveView known;
+    known.plans = plans_of(config, 1, now);
     known.file = config.file;
     known.source = config.source.name;
     known.target = config.target.described;
@@ -101,9 +102,8 @@ StatusReporter::StatusReporter(StatusStore& store,
                                AskMore ask_more)
     : store_(store), target_(config.target), state_schema_(config.daemon.state_schema),
       connection_(config.source.name), gate_(gate), clock_(clock), ask_more_(std::move(ask_more)),
-      known_(known_of(config, gate)), next_report_(clock.now()), next_count_(clock.now()),
-      source_(store, [this] { return live_view(); }) {
-    known_.plans = plans_of(config, 1, clock.wall_seconds());
+      known_(known_of(config, gate, clock.wall_seconds())), next_report_(clock.now()),
+      next_count_(clock.now()), source_(store, [this] { return live_view(); }) {
     // Without anybody to tell there is nothing to look at.
     if (config.daemon.listen != "off") {
         thread_ = std::jthread([this](const std::stop_token& stop) { collect(stop); });
