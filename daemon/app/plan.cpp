@@ -65,8 +65,7 @@ private:
         result_.anchor_is_all = config_.source.read_everything;
         result_.anchor = config_.source.read_everything
                              ? std::chrono::sys_seconds{}
-                             : config_.source.anchor_date.value_or(organisation_.first_contact -
-                                                                   std::chrono::days(365));
+                             : config_.source.anchor_date.value_or(organisation_.default_anchor());
         result_.allowed_credits = organisation_.credits_allowed;
         result_.daily_credits = organisation_.credits_allowed + organisation_.credits_reserved;
         result_.spent_credits = target_.credits_spent;

@@ -88,8 +88,7 @@ void RecordsRun::choose_anchor() {
     }
     const auto& stored = prepared_.state.anchor;
     if (!stored) {
-        checkpoint_.anchor =
-            configured.value_or(context_.organisation.first_contact - std::chrono::days(365));
+        checkpoint_.anchor = configured.value_or(context_.organisation.default_anchor());
     } else if (configured && *configured < *stored) {
         checkpoint_.anchor = configured; // Moved back: lower_bound() begins there once.
     }

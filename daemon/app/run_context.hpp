@@ -23,16 +23,20 @@ namespace zohosyncd {
 
 /// What is known of the organisation while the process runs. Shared by the fetchers.
 struct Organisation {
-    std::string id;      ///< zgid.
-    std::string edition; ///< "enterprise"; empty when Zoho did not say.
-    std::chrono::sys_seconds
-        first_contact;                  ///< Zoho's clock; the default anchor lies one year before.
+    std::string id;                         ///< zgid.
+    std::string edition;                    ///< "enterprise"; empty when Zoho did not say.
+    std::chrono::sys_seconds first_contact; ///< Zoho's clock.
     std::uint64_t credits_allowed = 0;  ///< In any 24 hours, with the reserve already taken off.
     std::uint64_t credits_reserved = 0; ///< That reserve: left to the company's other integrations.
 
     /// How If-Modified-Since compares, as soon as one scan has seen it: -1 not known, 0 exclusive,
     /// 1 inclusive.
     std::atomic<int> inclusive{-1};
+
+    /// Where reading begins unless it is configured: a year before the first contact.
+    [[nodiscard]] std::chrono::sys_seconds default_anchor() const {
+        return first_contact - std::chrono::days(365);
+    }
 };
 
 /// What is remembered of a stream between its runs in one process.
