@@ -70,7 +70,9 @@ class Run(EndToEnd):
         took = time.monotonic() - begun
         # Earlier than its first instruction of ours, the signal's own way is the right one.
         early = moment < 0.3 and result.code == -number
-        self.assertTrue(result.code == expected or early, (result.code, moment, result.text[-3000:]))
+        # A sync whose work was done had nothing left that the signal could have interrupted.
+        done = verb == "sync" and result.code == 0 and "14 streams ok, 0 failed" in result.text
+        self.assertTrue(result.code == expected or early or done, (result.code, moment, result.text[-3000:]))
         self.assertLess(took, 5, (moment, result.text[-3000:]))
         return took
 
