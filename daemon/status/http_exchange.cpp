@@ -84,7 +84,10 @@ public:
     std::string respond(std::string_view request) {
         BufferStream stream(request);
         bool is_closed = false;
-        (void)process_request(stream, true, is_closed, nullptr);
+        // Who may compress does it as well as it can be done, which takes 40 ms for a script of
+        // 17 kB: more than a browser on loopback or a Prometheus ever wins by it.
+        const auto as_it_is = [](httplib::Request& http) { http.headers.erase("Accept-Encoding"); };
+        (void)process_request(stream, true, is_closed, as_it_is);
         return stream.take_response();
     }
 };

@@ -6,11 +6,13 @@
 
   // What people read
 
-  const number = new Intl.NumberFormat("en");
-  const count = n => n === null || n === undefined ? "–" : number.format(n);
+  // Made when there is a first number to show: a browser takes its time for it.
+  let numbers = null;
+  const grouped = n => (numbers ??= new Intl.NumberFormat("en")).format(n);
+  const count = n => n === null || n === undefined ? "–" : grouped(n);
 
   function short(n) {
-    if (n < 10000) return number.format(n);
+    if (n < 10000) return grouped(n);
     return n < 1e6 ? (n / 1e3).toFixed(n < 1e5 ? 1 : 0) + " k" : (n / 1e6).toFixed(1) + " M";
   }
 
