@@ -65,7 +65,8 @@ public:
           session_(config.source, config.daemon, gate_, clock), client_(session_.make_client()) {}
 
     void run() {
-        pay_from_what_is_left(allowed_credits(config_.daemon.credits, {}));
+        gate_.set_credits_left(credits_to_begin_with(
+            config_.daemon.credits, left_of(allowed_credits(config_.daemon.credits, {}))));
         if (!organisation()) {
             return;
         }
@@ -78,13 +79,10 @@ public:
     }
 
 private:
-    /// A check may not take what the daemon is not allowed to either; but one request tells the
-    /// edition, and so how much that is.
-    void pay_from_what_is_left(std::uint64_t allowed) {
+    /// A check may not take what the daemon is not allowed to either.
+    [[nodiscard]] std::int64_t left_of(std::uint64_t allowed) const {
         const auto spent = target_ ? target_->credits_spent : 0;
-        const auto left = static_cast<std::int64_t>(allowed) - static_cast<std::int64_t>(spent);
-        const bool is_certain = config_.daemon.credits.daily.has_value() || !zoho_.id.empty();
-        gate_.set_credits_left(is_certain ? left : std::max<std::int64_t>(left, 1));
+        return static_cast<std::int64_t>(allowed) - static_cast<std::int64_t>(spent);
     }
 
     std::string place(const std::string& key) const { return config_.source.lines.place(key); }
@@ -113,7 +111,7 @@ private:
             clocks();
             identity();
             gate_.keep_reserve(daily() - allowed());
-            pay_from_what_is_left(allowed());
+            gate_.set_credits_left(left_of(allowed()));
         }
         return true;
     }

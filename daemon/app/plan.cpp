@@ -52,9 +52,7 @@ private:
     void meet() {
         const auto spent = static_cast<std::int64_t>(target_.credits_spent);
         const auto least = static_cast<std::int64_t>(allowed_credits(config_.daemon.credits, {}));
-        gate_.set_credits_left(config_.daemon.credits.daily
-                                   ? least - spent
-                                   : std::max<std::int64_t>(least - spent, 1));
+        gate_.set_credits_left(credits_to_begin_with(config_.daemon.credits, least - spent));
         meet_organisation(*client_, config_.source, config_.daemon, clock_, organisation_, stop_);
         gate_.keep_reserve(organisation_.credits_reserved);
         gate_.set_credits_left(static_cast<std::int64_t>(organisation_.credits_allowed) - spent);

@@ -172,9 +172,7 @@ void meet_organisation_within_credits(ApiClient& client,
                                       const std::stop_token& stop) {
     organisation.credits_allowed = allowed_credits(config.daemon.credits, ZohoOrganisation{});
     const auto left = settle_credits(sink, gate, config.source.name, organisation.credits_allowed);
-    if (left < 1 && !config.daemon.credits.daily) {
-        gate.set_credits_left(1);
-    }
+    gate.set_credits_left(credits_to_begin_with(config.daemon.credits, left));
     meet_organisation(client, config.source, config.daemon, clock, organisation, stop);
     gate.keep_reserve(organisation.credits_reserved);
 }
@@ -182,6 +180,10 @@ void meet_organisation_within_credits(ApiClient& client,
 std::uint64_t allowed_credits(const CreditsConfig& config, const ZohoOrganisation& organisation) {
     const auto daily = config.daily.value_or(daily_credits(organisation));
     return static_cast<std::uint64_t>(static_cast<double>(daily) * (1.0 - config.reserve));
+}
+
+std::int64_t credits_to_begin_with(const CreditsConfig& config, std::int64_t left) {
+    return config.daily ? left : std::max<std::int64_t>(left, 1);
 }
 
 void require_modules(ApiClient& client, const Config& config, const std::stop_token& stop) {

@@ -74,6 +74,10 @@ void meet_organisation_within_credits(ApiClient& client,
 /// API credits that may be spent in any 24 hours, with the reserve taken off.
 std::uint64_t allowed_credits(const CreditsConfig& config, const ZohoOrganisation& organisation);
 
+/// The credits to begin with where `left` remain by what is known so far. Without `daily` only
+/// Zoho's organisation tells how many there are, and the request for it may always be sent.
+std::int64_t credits_to_begin_with(const CreditsConfig& config, std::int64_t left);
+
 /// Refuses streams of modules that the organisation does not have: SyncError{bad_config} names
 /// them.
 void require_modules(ApiClient& client, const Config& config, const std::stop_token& stop);
