@@ -29,12 +29,12 @@ void LooseRun::run() {
 }
 
 /// Begins with the columns that are known from earlier runs, so that their types stay.
-StreamSchema known_loose_schema(Sink& sink, const TableName& target) {
-    StreamSchema schema = empty_loose_schema(target);
-    for (auto& column : sink.known_columns(target)) {
+StreamSchema known_loose_schema(Sink& sink, const StreamConfig& stream) {
+    StreamSchema schema = empty_loose_schema(stream.target);
+    for (auto& column : sink.known_columns(stream.target)) {
         if (column.api_name == "id") {
             schema.columns.front().name = column.name;
-        } else {
+        } else if (stream.select.keeps(column.api_name)) {
             column.counts_as_change = !changes_by_itself(column.api_name);
             schema.columns.push_back(std::move(column));
         }
@@ -43,7 +43,7 @@ StreamSchema known_loose_schema(Sink& sink, const TableName& target) {
 }
 
 void LooseRun::begin() {
-    wanted_ = known_loose_schema(context_.sink, stream_.target);
+    wanted_ = known_loose_schema(context_.sink, stream_);
     prepared_ = recorder_.prepare(wanted_);
     checkpoint_ = recorder_.checkpoint_from(prepared_.state);
     context_.sink.begin_stage(recorder_.key(), prepared_.schema);
@@ -52,7 +52,7 @@ void LooseRun::begin() {
 
 void LooseRun::store_page(std::string& body) {
     const auto kind = stream_.endpoint.kind;
-    if (add_columns_that_appear(body, loose_list_key(kind), wanted_)) {
+    if (add_columns_that_appear(body, loose_list_key(kind), stream_.select, wanted_)) {
         ZOHOSYNCD_FAILPOINT("loose.columns");
         prepared_ = recorder_.prepare(wanted_);
     }

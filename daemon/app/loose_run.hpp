@@ -34,8 +34,8 @@ private:
     std::optional<std::chrono::sys_seconds> first_date_;
 };
 
-/// The columns that the target's table has, with their types. Their names are there once a run has
-/// prepared it.
-StreamSchema known_loose_schema(Sink& sink, const TableName& target);
+/// The selected columns that the target's table has, with their types. Their names are there once a
+/// run has prepared it.
+StreamSchema known_loose_schema(Sink& sink, const StreamConfig& stream);
 
 } // namespace zohosyncd

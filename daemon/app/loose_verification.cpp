@@ -35,7 +35,7 @@ LooseVerification::LooseVerification(const RunContext& context,
 
 Findings LooseVerification::run() {
     const auto state = context_.sink.state(key_);
-    schema_ = known_loose_schema(context_.sink, stream_.target);
+    schema_ = known_loose_schema(context_.sink, stream_);
     if (!state || schema_.columns.front().name.empty()) {
         throw not_synced_yet(key_);
     }

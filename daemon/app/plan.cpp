@@ -111,7 +111,7 @@ private:
 
     StreamSchema plan_records(const StreamConfig& stream, StreamPlan& plan) {
         const auto fields = fields_.get(*client_, stream.endpoint.module, stop_);
-        auto wanted = schema_of_records(stream.target, *fields);
+        auto wanted = schema_of_records(stream.target, *fields, stream.select);
         std::vector<std::string> names;
         for (const auto& column : wanted.columns) {
             names.push_back(column.api_name);
@@ -158,24 +158,25 @@ private:
     }
 
     StreamSchema plan_loose(const StreamConfig& stream, StreamPlan& plan) {
-        const auto kind = stream.endpoint.kind;
         auto wanted = empty_loose_schema(stream.target);
         std::uint64_t pages = 1;
-        bool has_more = read_loose_page(kind, 1, wanted, plan);
+        bool has_more = read_loose_page(stream, 1, wanted, plan);
         if (has_more) {
-            pages = last_page(kind, plan);
+            pages = last_page(stream, plan);
         }
         plan.fields = wanted.columns.size();
         plan.requests = pages;
         return wanted;
     }
 
-    bool read_loose_page(EndpointKind kind, int page, StreamSchema& wanted, StreamPlan& plan) {
+    bool
+    read_loose_page(const StreamConfig& stream, int page, StreamSchema& wanted, StreamPlan& plan) {
+        const auto kind = stream.endpoint.kind;
         const auto reply = client_->get(loose_page_request(kind, page), stop_);
         if (!reply.has_body()) {
             return false;
         }
-        (void)add_columns_that_appear(*reply.body, loose_list_key(kind), wanted);
+        (void)add_columns_that_appear(*reply.body, loose_list_key(kind), stream.select, wanted);
         RecordDecoder decoder;
         decoder.set_shape({wanted.columns, std::nullopt, false});
         Batch batch(wanted.columns.size());
@@ -185,20 +186,20 @@ private:
     }
 
     /// By doubling and halving, so that thousands of users cost a dozen credits.
-    std::uint64_t last_page(EndpointKind kind, StreamPlan& plan) {
+    std::uint64_t last_page(const StreamConfig& stream, StreamPlan& plan) {
         constexpr int most_pages = 1 << 16;
         StreamSchema ignored = empty_loose_schema({});
         int low = 1; // Has more behind it.
         int high = 2;
-        while (high < most_pages && read_loose_page(kind, high, ignored, plan)) {
+        while (high < most_pages && read_loose_page(stream, high, ignored, plan)) {
             low = high;
             high *= 2;
         }
         while (high - low > 1) {
             const int middle = (low + high) / 2;
-            (read_loose_page(kind, middle, ignored, plan) ? low : high) = middle;
+            (read_loose_page(stream, middle, ignored, plan) ? low : high) = middle;
         }
-        (void)read_loose_page(kind, high, ignored, plan);
+        (void)read_loose_page(stream, high, ignored, plan);
         return static_cast<std::uint64_t>(high);
     }
 

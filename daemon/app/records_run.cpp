@@ -3,7 +3,6 @@
 #include "daemon/app/scan_json.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
-#include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/zoho/deleted_reader.hpp"
@@ -52,7 +51,8 @@ RecordsRun::RecordsRun(const RunContext& context,
 
 void RecordsRun::run() {
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
-    const StreamSchema wanted = schema_of_records(stream_.target, *fields);
+    const StreamSchema wanted = schema_of_records(stream_.target, *fields, stream_.select);
+    check_selection(*fields);
     mapping_hash_ = mapping_hash(wanted);
     prepared_ = recorder_.prepare(wanted);
     ZOHOSYNCD_FAILPOINT("run.prepared");
@@ -73,6 +73,27 @@ void RecordsRun::run() {
     }
     memory_.is_put_off = false;
     finish(scan);
+}
+
+/// Zoho's fields may change, so that a name without a field is no mistake for certain.
+void RecordsRun::check_selection(const std::vector<ZohoField>& fields) {
+    if (std::exchange(memory_.is_selection_checked, true)) {
+        return;
+    }
+    std::vector<std::string> names{"id"};
+    for (const auto& field : fields) {
+        if (is_delivered_by_lists(field)) {
+            names.push_back(field.api_name);
+        }
+    }
+    for (const auto& item : stream_.select.without_match(names)) {
+        log::event(
+            Level::warn,
+            "select_matches_nothing",
+            {kv("stream", stream_.endpoint.stream),
+             kv("item", item),
+             kv("hint", "no field that lists deliver has this name in Zoho: correct `select`")});
+    }
 }
 
 std::optional<bool> RecordsRun::known_comparison() const {

@@ -4,10 +4,12 @@
 #include "daemon/app/run_context.hpp"
 #include "daemon/app/run_recorder.hpp"
 #include "daemon/core/scan.hpp"
+#include "daemon/core/zoho_field.hpp"
 #include "daemon/zoho/list_reader.hpp"
 
 #include <memory>
 #include <stop_token>
+#include <vector>
 
 namespace zohosyncd {
 
@@ -31,6 +33,7 @@ private:
     }
 
     [[nodiscard]] std::optional<bool> known_comparison() const;
+    void check_selection(const std::vector<ZohoField>& fields);
     void choose_anchor();
     [[nodiscard]] Scan choose_scan();
     [[nodiscard]] bool must_backfill() const;

@@ -2,6 +2,7 @@
 
 #include "daemon/config/problems.hpp"
 #include "daemon/core/endpoints.hpp"
+#include "daemon/core/field_selection.hpp"
 #include "daemon/core/identifiers.hpp"
 #include "daemon/core/schedule.hpp"
 #include "daemon/core/schema.hpp"
@@ -74,6 +75,7 @@ struct StreamConfig {
     TableName target;
     Schedule schedule;
     std::vector<std::string> tags;
+    FieldSelection select;
     ColumnCasing casing = ColumnCasing::snake;
     DeleteMissing delete_missing = DeleteMissing::soft;
     std::optional<std::uint64_t> limit; ///< Stop after this many records of a run (trials only).

@@ -210,6 +210,7 @@ private:
         stream.schedule =
             block.schedule.value ? *block.schedule.value : default_schedule(stream.mode);
         stream.tags = block.tags.value.value_or(std::vector<std::string>{});
+        stream.select = block.select.value.value_or(FieldSelection{});
         stream.casing = block.casing.value.value_or(ColumnCasing::snake);
         stream.delete_missing = block.delete_missing.value.value_or(DeleteMissing::soft);
         stream.limit = overrides_.limit ? overrides_.limit : block.limit.value;

@@ -60,6 +60,31 @@ void check_keys(const Block& block) {
     }
 }
 
+Setting<FieldSelection> read_select(const Block& block) {
+    const auto items = block.strings("select");
+    if (!items) {
+        return setting<FieldSelection>(block, "select", std::nullopt);
+    }
+    FieldSelection select;
+    for (const auto& written : *items) {
+        std::string_view item = trim(written);
+        const bool is_left_out = item.starts_with('-');
+        item.remove_prefix(is_left_out ? 1 : 0);
+        if (item.empty()) {
+            block.error("select", "an item is empty: name a field, or take it out");
+        } else if (item == "@columns") {
+            block.error("select", "`@columns` is not supported by this version");
+        } else if (item.find(' ') != std::string_view::npos) {
+            block.error("select",
+                        "`" + written + "` is no field's name; `as` is not supported by this " +
+                            "version");
+        } else {
+            (is_left_out ? select.left_out : select.kept).emplace_back(item);
+        }
+    }
+    return setting(block, "select", std::optional(std::move(select)));
+}
+
 Setting<ColumnCasing> read_casing(const Block& options) {
     using enum ColumnCasing;
     static constexpr std::pair<std::string_view, ColumnCasing> casings[] = {
@@ -168,6 +193,7 @@ StreamBlock read_stream_block(const Block& block, std::string path) {
     result.tags = setting(block, "tags", block.strings("tags"));
     result.disabled = setting(block, "disabled", block.boolean("disabled"));
     result.single = setting(block, "single", block.boolean("single"));
+    result.select = read_select(block);
     if (const auto options = block.block("source_options")) {
         options->check(source_option_keys());
         result.has_source_options = true;
@@ -193,6 +219,7 @@ StreamBlock with_defaults(StreamBlock stream, const StreamBlock& defaults) {
     inherit(stream.tags, defaults.tags);
     inherit(stream.disabled, defaults.disabled);
     inherit(stream.single, defaults.single);
+    inherit(stream.select, defaults.select);
     if (!stream.has_source_options) {
         stream.limit = defaults.limit;
     }
@@ -213,6 +240,7 @@ StreamBlock without_nulls(StreamBlock pattern) {
     forget_null(pattern.tags);
     forget_null(pattern.disabled);
     forget_null(pattern.single);
+    forget_null(pattern.select);
     return pattern;
 }
 

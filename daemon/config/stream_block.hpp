@@ -30,6 +30,7 @@ struct StreamBlock {
     Setting<std::vector<std::string>> tags;
     Setting<bool> disabled;
     Setting<bool> single;
+    Setting<FieldSelection> select;
     bool has_source_options = false;
     Setting<std::uint64_t> limit;
     Setting<ColumnCasing> casing;

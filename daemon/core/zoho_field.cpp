@@ -59,7 +59,9 @@ bool is_delivered_by_lists(const ZohoField& field) {
                                           field.data_type) == kinds_of_single_records.end();
 }
 
-StreamSchema schema_of_records(const TableName& target, const std::vector<ZohoField>& fields) {
+StreamSchema schema_of_records(const TableName& target,
+                               const std::vector<ZohoField>& fields,
+                               const FieldSelection& select) {
     StreamSchema schema;
     schema.target = target;
     schema.columns.push_back({"id", "", "Record Id", "", "bigint", ColumnType::bigint, true, {}});
@@ -70,6 +72,8 @@ StreamSchema schema_of_records(const TableName& target, const std::vector<ZohoFi
         }
         if (field.api_name == "Modified_Time") {
             schema.version_column = schema.columns.size();
+        } else if (!select.keeps(field.api_name)) {
+            continue;
         }
         schema.columns.push_back(
             {field.api_name,

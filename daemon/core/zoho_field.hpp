@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/core/field_selection.hpp"
 #include "daemon/core/schema.hpp"
 
 #include <string>
@@ -27,9 +28,12 @@ ColumnType column_type_of(const ZohoField& field);
 /// come only with single records.
 bool is_delivered_by_lists(const ZohoField& field);
 
-/// The schema of a module of records: `id` first, then the fields that list calls deliver in Zoho's
-/// order. Throws SyncError{schema_conflict} when the module has no Modified_Time.
-StreamSchema schema_of_records(const TableName& target, const std::vector<ZohoField>& fields);
+/// The schema of a module of records: `id` first, then the selected fields that list calls deliver
+/// in Zoho's order. Whatever is selected, id and Modified_Time are kept: they are the key and the
+/// version of a row. Throws SyncError{schema_conflict} when the module has no Modified_Time.
+StreamSchema schema_of_records(const TableName& target,
+                               const std::vector<ZohoField>& fields,
+                               const FieldSelection& select = {});
 
 /// Changes when what is read or how it is stored changes; kept with the marks.
 std::string mapping_hash(const StreamSchema& schema);

@@ -76,6 +76,7 @@ StreamSchema empty_loose_schema(const TableName& target) {
 
 bool add_columns_that_appear(const std::string& body,
                              std::string_view list_key,
+                             const FieldSelection& select,
                              StreamSchema& schema) {
     json reply = json::parse(body, nullptr, false);
     if (reply.is_discarded()) {
@@ -108,7 +109,7 @@ bool add_columns_that_appear(const std::string& body,
             std::any_of(schema.columns.begin(),
                         schema.columns.end(),
                         [&known = key](const Column& column) { return column.api_name == known; });
-        if (is_known) {
+        if (is_known || !select.keeps(key)) {
             continue;
         }
         const auto type = type_of(key, *value);

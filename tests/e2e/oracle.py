@@ -382,18 +382,20 @@ def unequal_columns(columns, record, stored, is_sqlite, noise=()):
 class Comparison:
     """One stream, compared."""
 
-    def __init__(self, simulator, target, stream, module=None, deletes="soft", gone=(), since=None, partial=False):
+    def __init__(self, simulator, target, stream, module=None, deletes="soft", gone=(), since=None, partial=False, fields=None):
         self.simulator, self.target, self.stream = simulator, target, stream
         self.module = module or {"meetings": "Events"}.get(stream, stream.capitalize())
         self.is_sqlite = target.kind == "sqlite"
         self.deletes = deletes
         self.gone = set(gone)  # Ids that the table must still show as deleted.
         self.since = since
+        self.fields = fields  # API names of what is selected; None for all.
         self.partial = partial  # In the middle of a walk: rows may be missing or old, never wrong.
         self.report = Report(stream)
 
     def run(self):
-        self.columns = expected_columns(self.simulator, self.stream, self.module)
+        self.columns = [c for c in expected_columns(self.simulator, self.stream, self.module)
+                        if self.fields is None or c.api_name in self.fields]
         if not check_columns(self.target, self.stream, self.columns, self.report):
             return self.report
         rows, repeated = read_rows(self.target, self.stream, self.columns)

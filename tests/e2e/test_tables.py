@@ -1,6 +1,7 @@
 """Tables beyond the plain case: other modules, full refresh, new fields, anchors, tables that exist."""
 
 from datetime import datetime, timedelta, timezone
+from urllib.parse import parse_qs, urlsplit
 
 import oracle
 from harness import EndToEnd
@@ -86,6 +87,42 @@ class Tables(EndToEnd):
         self.assertEqual(dict(target.rows("select id, next_step from zoho_crm.deals")), before)
         report = oracle.compare(simulator, target, "deals")
         self.assertLessEqual(set(report.verdicts), {"equal", "column not wanted"}, report.text())
+
+    def test_select(self):
+        """What is left out is not asked for, and is filled when it is wanted again."""
+        for target in (self.postgres(), self.sqlite()):
+            simulator = self.simulator("--records", "deals=450", "--fields", "deals=120")
+            select = ["deal_name", "A*", "c*", "STAGE", "-Account_Name", "-custom_*", "No_Such_Field"]
+            home = self.install(simulator, target, streams={
+                "deals": {"mode": "incremental", "select": select}, "users": {"select": ["*", "-e*", "-id"]}})
+            result = self.sync(home)
+            self.assertEqual(result.err.count("event=select_matches_nothing"), 1, result.err)
+            self.assertIn("item=No_Such_Field", result.err)
+            wanted = {"id", "Modified_Time", "Deal_Name", "Stage"} | {
+                f["api_name"] for f in simulator.fields("Deals") if f["api_name"][0] in "aAcC" and not f["virtual_field"]
+                and f["api_name"] != "Account_Name" and not f["api_name"].startswith("Custom_")}
+            self.assertGreater(len(wanted), 5)
+            asked = [set(parse_qs(urlsplit(r["target"]).query)["fields"][0].split(","))
+                     for r in simulator.requests() if "/crm/v6/Deals?" in r["target"]]
+            self.assertEqual(asked, [wanted] * len(asked))
+            self.assertEqual(len(asked), 3)  # As many as pages: one slice.
+            self.assert_equal_to_ledger(simulator, target, ["deals"], fields=wanted, at_least=450)
+            columns = oracle.table_columns(target, "users")
+            self.assertIn("full_name", columns)
+            self.assertIn("id", columns)
+            self.assertNotIn("email", columns)
+            self.sync(home, "--streams", "users")
+            edited = simulator.ids("edit", "Deals", count=7)
+            before = target.row_versions("deals")
+            self.sync(home)
+            after = target.row_versions("deals")
+            self.assertLessEqual({i for i in after if after[i] != before[i]}, edited)
+            self.assert_equal_to_ledger(simulator, target, ["deals"], fields=wanted, at_least=450)
+            self.assertEqual(home.run("verify").code, 0)
+            home.streams = {"deals": {"mode": "incremental", "select": None}, "users": None}
+            home.write()
+            self.sync(home)
+            self.assert_equal_to_ledger(simulator, target, ["deals", "users"], at_least=450)
 
     def test_converted_leads_are_followed(self):
         target = self.postgres()

@@ -90,7 +90,11 @@ TEST_CASE("what this version can not honour is refused by name") {
     };
 
     const Case cases[] = {
-        {"select: [a]", "select", "`select` is not supported by this version (except for `*`)"},
+        {"select: ['@columns', a]", "select", "`@columns` is not supported by this version"},
+        {"select: [Last_Name as name]",
+         "select",
+         "`Last_Name as name` is no field's name; `as` is not supported by this version"},
+        {"select: [a, '-']", "select", "an item is empty: name a field, or take it out"},
         {"columns: {a: string}", "columns", "`columns` is not supported by this version"},
         {"transforms: [trim]", "transforms", "`transforms` is not supported by this version"},
         {"hooks: {pre: [{type: log}]}", "hooks", "`hooks` is not supported by this version"},

@@ -139,6 +139,23 @@ TEST_CASE("root env is expanded and put in everywhere (23)") {
     CHECK(loaded.stream("leads").limit == 10U);
 }
 
+TEST_CASE("select is inherited, replaced and cancelled (15, 68)") {
+    const auto loaded = load_streams(R"(
+defaults: { object: 'crm.{stream_name}', select: [Last_Name, '-$*'] }
+streams:
+  leads:
+  deals: { select: ~ }
+  calls: { select: ['*', ' -Owner '] }
+  tasks: { select: [] }
+)");
+
+    CHECK(loaded.problems == Texts{});
+    CHECK(loaded.stream("leads").select == FieldSelection{{"Last_Name"}, {"$*"}});
+    CHECK(loaded.stream("deals").select == FieldSelection{});
+    CHECK(loaded.stream("calls").select == FieldSelection{{"*"}, {"Owner"}});
+    CHECK(loaded.stream("tasks").select == FieldSelection{});
+}
+
 TEST_CASE("streams inherit as in Sling (13 to 19, 92)") {
     const auto loaded = load_streams(R"(
 defaults: &all

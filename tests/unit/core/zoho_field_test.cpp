@@ -168,5 +168,19 @@ TEST_CASE("the mapping's hash depends on names and types, not on their order") {
     CHECK(mapping_hash(schema_of_records({"s", "t"}, fields)) != hash);
 }
 
+TEST_CASE("what is not selected has no column, but key and version always have theirs") {
+    const std::vector<ZohoField> fields{field("Last_Name", "text"),
+                                        field("Modified_Time", "datetime"),
+                                        field("Owner", "ownerlookup", "jsonobject")};
+
+    const auto schema = schema_of_records({"crm", "leads"}, fields, {{"owner"}, {"id", "modified*"}});
+
+    REQUIRE(schema.columns.size() == 3);
+    CHECK(schema.columns[0].api_name == "id");
+    CHECK(schema.columns[1].api_name == "Modified_Time");
+    CHECK(schema.columns[2].api_name == "Owner");
+    CHECK(schema.version_column == 1U);
+}
+
 }  // namespace
 }  // namespace zohosyncd

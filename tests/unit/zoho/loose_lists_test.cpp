@@ -29,7 +29,7 @@ TEST_CASE("the keys that appear become columns") {
         R"("Modified_Time":"x","confirm":true,"offset":-28800000,"ratio":1.5,"nothing":null,"profile_id":"7"},)"
         R"({"id":"2","full_name":"Ann","tags":[],"Isonline":false}]})";
 
-    CHECK(add_columns_that_appear(body, "users", schema));
+    CHECK(add_columns_that_appear(body, "users", {}, schema));
 
     const Case cases[] = {{"id", ColumnType::bigint},          {"zuid", ColumnType::text},
                           {"full_name", ColumnType::text},     {"role", ColumnType::json},
@@ -46,13 +46,25 @@ TEST_CASE("the keys that appear become columns") {
     CHECK_FALSE(find(schema, "Isonline")->counts_as_change);
     CHECK_FALSE(find(schema, "offset")->counts_as_change);
     CHECK(find(schema, "zuid")->counts_as_change);
-    CHECK_FALSE(add_columns_that_appear(body, "users", schema));
+    CHECK_FALSE(add_columns_that_appear(body, "users", {}, schema));
+}
+
+TEST_CASE("a key that is not selected adds no column") {
+    auto schema = empty_loose_schema({"zoho_crm", "users"});
+    const std::string body = R"({"users":[{"id":"1","full_name":"Ann","email":"a@b.c","role":{}}]})";
+    const FieldSelection select{{"*"}, {"id", "e*"}};
+
+    CHECK(add_columns_that_appear(body, "users", select, schema));
+
+    CHECK(schema.columns.size() == 3);
+    CHECK(find(schema, "email") == nullptr);
+    CHECK_FALSE(add_columns_that_appear(body, "users", select, schema));
 }
 
 TEST_CASE("what is no record adds no column") {
     auto schema = empty_loose_schema({"zoho_crm", "users"});
 
-    CHECK_FALSE(add_columns_that_appear(R"({"users":[5,"x",null,[{"a":1}],{"id":"1"}]})", "users", schema));
+    CHECK_FALSE(add_columns_that_appear(R"({"users":[5,"x",null,[{"a":1}],{"id":"1"}]})", "users", {}, schema));
     CHECK(schema.columns.size() == 1);
 }
 
@@ -63,7 +75,7 @@ TEST_CASE("a reply without the list is a bad response") {
         auto kind = ErrorKind::internal;
 
         try {
-            (void)add_columns_that_appear(body, "users", schema);
+            (void)add_columns_that_appear(body, "users", {}, schema);
         } catch (const SyncError& error) {
             kind = error.kind();
         }
