@@ -5,12 +5,24 @@
 namespace zohosyncd::postgres {
 namespace {
 
+using namespace std::chrono_literals;
+
+// A live writer sends its next statement within milliseconds.
+constexpr auto silence_of_the_stuck = 2s;
+
 [[noreturn]] void lost(const std::string& connection) {
     throw SyncError(ErrorKind::lease_lost, "another process has taken the lease of " + connection);
 }
 
 std::string expiry() {
     return "interval '" + std::to_string(failpoint::deadline(lease_expiry).count()) + " ms'";
+}
+
+// The key of a lock that every transaction holds, shared, once it has locked the lease's row, so
+// that one which never ends can be found: who holds a row's lock is not to be seen anywhere.
+// `parameter` is the statement's that holds `writers_of`.
+std::string writers_key(const char* parameter) {
+    return std::string("hashtextextended('zohosyncd writer ' || ") + parameter + "::text, 0)";
 }
 
 } // namespace
@@ -25,14 +37,16 @@ void Leases::check(pqxx::work& tx) {
         return;
     }
     const auto epoch = std::to_string(epoch_);
+    const auto writers = writers_of(connection_);
     // The weakest lock that makes a change of the epoch, which is part of a unique key, wait for
     // us.
     const auto rows =
         session_.run(tx,
                      "check_lease",
-                     "SELECT 1 FROM " + session_.state_table("lease") +
+                     "SELECT pg_advisory_xact_lock_shared(" + writers_key("$3") + ") FROM " +
+                         session_.state_table("lease") +
                          " WHERE connection = $1 AND epoch = $2::bigint FOR KEY SHARE",
-                     {connection_.c_str(), epoch.c_str()});
+                     {connection_.c_str(), epoch.c_str(), writers.c_str()});
     if (rows.empty()) {
         lost(connection_);
     }
@@ -67,10 +81,9 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
         locked = session_.outside_transaction(
             what, [&](pqxx::nontransaction& tx) { return try_lock(tx, connection); });
     }
-    bool taken = false;
-    if (seen.holder.empty() || seen.expired || (seen.session_bound && locked)) {
+    const auto take_it = [&] {
         try {
-            taken = session_.write(what, {}, [&](pqxx::work& tx) {
+            return session_.write(what, {}, [&](pqxx::work& tx) {
                 return take(tx, connection, holder, seen, locked);
             });
         } catch (const SyncError& error) {
@@ -78,6 +91,18 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
             if (error.kind() != ErrorKind::sink_conflict) {
                 throw;
             }
+            return false;
+        }
+    };
+    bool taken = false;
+    int ended = 0;
+    if (seen.holder.empty() || seen.expired || (seen.session_bound && locked)) {
+        taken = take_it();
+        if (!taken && seen.expired) {
+            ended = session_.outside_transaction(what, [&](pqxx::nontransaction& tx) {
+                return end_stuck_writers(tx, connection);
+            });
+            taken = ended > 0 && take_it();
         }
     }
     if (!taken) {
@@ -93,7 +118,24 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
     if (now.epoch != seen.epoch + 1) {
         return {false, now.epoch, now.holder + " since " + now.since};
     }
-    return {true, now.epoch, now.holder + " since " + now.since, !seen.holder.empty()};
+    return {true, now.epoch, now.holder + " since " + now.since, !seen.holder.empty(), ended};
+}
+
+int Leases::end_stuck_writers(pqxx::nontransaction& tx, const std::string& connection) {
+    // Between two messages of one statement neither statement_timeout nor
+    // idle_in_transaction_session_timeout runs (seen in PostgreSQL 15), so a process that was
+    // stopped, or lost its network, right there would keep its successor waiting for ever.
+    const auto row = tx.exec_params1(
+        "SELECT count(*) FILTER (WHERE pg_terminate_backend(a.pid)) FROM pg_stat_activity a"
+        " WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()"
+        " AND a.wait_event_type = 'Client' AND pg_has_role(a.usesysid, 'USAGE')"
+        " AND a.state_change < clock_timestamp() - interval '" +
+            std::to_string(failpoint::deadline(silence_of_the_stuck).count()) +
+            " ms' AND a.pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory'"
+            " AND objsubid = 1 AND (classid::bigint << 32 | objid::bigint) = " +
+            writers_key("$1") + ")",
+        writers_of(connection));
+    return row[0].as<int>();
 }
 
 bool Leases::take(pqxx::work& tx,
@@ -139,10 +181,13 @@ void Leases::heartbeat(const std::string& connection, std::int64_t epoch) {
         const auto answer =
             tx.exec_params("UPDATE " + session_.state_table("lease") +
                                " SET beat_at = clock_timestamp(), session_bound = $3"
-                               " WHERE connection = $1 AND epoch = $2 AND holder IS NOT NULL",
+                               " WHERE connection = $1 AND epoch = $2 AND holder IS NOT NULL"
+                               " RETURNING pg_advisory_xact_lock_shared(" +
+                               writers_key("$4") + ")",
                            connection,
                            epoch,
-                           locked);
+                           locked,
+                           writers_of(connection));
         return answer.affected_rows();
     });
     if (beats != 1) {
@@ -167,6 +212,10 @@ void Leases::release(const std::string& connection, std::int64_t epoch) {
             return true;
         });
     }
+}
+
+std::string Leases::writers_of(const std::string& connection) const {
+    return session_.options().state_schema + ':' + connection;
 }
 
 bool Leases::has_lock(const std::string& connection) const {

@@ -41,6 +41,10 @@ private:
               const std::string& holder,
               const Row& seen,
               bool locked);
+    /// Ends the sessions of former holders that sit in a transaction and wait for a client that
+    /// sends nothing; returns how many. Requires that the lease has expired.
+    int end_stuck_writers(pqxx::nontransaction& tx, const std::string& connection);
+    [[nodiscard]] std::string writers_of(const std::string& connection) const;
     bool try_lock(pqxx::transaction_base& tx, const std::string& connection);
     void unlock(pqxx::transaction_base& tx, const std::string& connection);
     bool has_lock(const std::string& connection) const;

@@ -113,6 +113,8 @@ class Connection:
         while True:
             kind, body = reader.message()
             self._note(kind, body)
+            if kind == b"S" and self.proxy.before_sync:
+                self.proxy.before_sync(self)
             self.proxy.wait_for_network()
             if kind == b"Q" and body.startswith(b"COMMIT"):
                 self._commit(packed(kind, body))
@@ -197,6 +199,7 @@ class PgProxy:
         self._refuses = False
         self.latency = 0
         self.plan = None  # (connection) -> verdict, or (verdict, delay)
+        self.before_sync = None  # (connection), told when a statement has arrived but for the message that ends it
         self.verdicts = Counter()
         self.answers = Counter()  # The tags of the answers that were thrown away.
         threading.Thread(target=self._accept, daemon=True).start()
@@ -260,7 +263,7 @@ class PgProxy:
         self._flows.set()
 
     def close(self):
-        self.plan = None
+        self.plan = self.before_sync = None
         self._listener.close()
         self._flows.set()
         self.reset_all()

@@ -136,6 +136,25 @@ class Takeover(DatabaseChaos):
             self.must_leave(home)
         return wake
 
+    def stop_in_statement(self, home):
+        """With its transaction open, and a statement sent but for its last message: no timeout of PostgreSQL runs then."""
+        stopped = threading.Event()
+
+        def hold(connection):
+            if not stopped.is_set() and any(s.startswith("UPDATE") and "sync_state" in s for s in connection.statements):
+                home.proxy.blackhole()
+                home.run_daemon.signal(signal.SIGSTOP)
+                stopped.set()
+        home.proxy.before_sync = hold
+        self.assertTrue(stopped.wait(60), "no statement to stop in")
+
+        def wake():
+            home.proxy.before_sync = None
+            home.proxy.heal()
+            home.run_daemon.signal(signal.SIGCONT)
+            self.must_leave(home)
+        return wake
+
     def cut(self, home):
         home.proxy.refuse()
 
@@ -185,6 +204,8 @@ class Takeover(DatabaseChaos):
         wait_until(lambda: self.target.rows("select count(*) from witness.writes where epoch = %s", epoch + 1)[0][0] > 0,
                    60, "the other commits", pause=0.02)
         wrote = time.monotonic() - lost
+        if kind == "stop_in_statement":
+            self.assertTrue(events(other.run_daemon.err(), "stuck_sessions_ended"))
         time.sleep(self.chance.uniform(0, 1))
         bury()
         self._cleanups = [c for c in self._cleanups if c[0] != holder.run_daemon.kill]
@@ -193,7 +214,7 @@ class Takeover(DatabaseChaos):
         return held, wrote
 
     def test_forced_take_overs(self):
-        kinds = ["kill", "cut", "stop", "stop_in_commit", "blackhole"] * sized(2, 20)
+        kinds = ["kill", "cut", "stop", "stop_in_commit", "stop_in_statement", "blackhole"] * sized(2, 17)
         self.chance.shuffle(kinds)
         simulator, homes = self.two_homes()
         self.load(simulator, edits_per_request=1)
