@@ -59,7 +59,7 @@ struct Lease {
     std::int64_t epoch = 0;     ///< Raised with each new holder; checked in every transaction.
     std::string holder;         ///< Who holds it now, for people: "host pid 42 since 2026-…".
     bool was_abandoned = false; ///< Acquired from one who never released it.
-    int ended_sessions = 0; ///< Of that one, which hung in a transaction and were ended for it.
+    int ended_sessions = 0;     ///< Of that one, which hung in a transaction and were ended for it.
 };
 
 /// Where records end up: a PostgreSQL database or a SQLite file.

@@ -62,7 +62,8 @@ void LeaseKeeper::acquire(std::optional<std::chrono::seconds> patience,
             was_abandoned_ = lease.was_abandoned;
             is_held_ = true;
             if (lease.ended_sessions > 0) {
-                log::event(Level::warn, "stuck_sessions_ended", {kv("sessions", lease.ended_sessions)});
+                log::event(
+                    Level::warn, "stuck_sessions_ended", {kv("sessions", lease.ended_sessions)});
             }
             metrics::mark(metrics::Metric::lock_age_seconds);
             return;

@@ -99,9 +99,8 @@ Lease Leases::try_acquire(const std::string& connection, const std::string& hold
     if (seen.holder.empty() || seen.expired || (seen.session_bound && locked)) {
         taken = take_it();
         if (!taken && seen.expired) {
-            ended = session_.outside_transaction(what, [&](pqxx::nontransaction& tx) {
-                return end_stuck_writers(tx, connection);
-            });
+            ended = session_.outside_transaction(
+                what, [&](pqxx::nontransaction& tx) { return end_stuck_writers(tx, connection); });
             taken = ended > 0 && take_it();
         }
     }
