@@ -64,9 +64,10 @@ class FreshnessWatch:
             return None
         self.rows += 1
         first = due[-1]
-        if first > 0 and versions[first][2] and any(not gone for _, _, gone in versions[first + 1:]):
-            # Restored since: Zoho no longer lists the deletion, and nobody who had not read it by then can learn of it.
-            first -= 1
+        if versions[first][2] and any(not gone for _, _, gone in versions[first + 1:]):
+            # Restored since: Zoho no longer lists the deletion, nor any version before it. Nobody who had not read
+            # them by then can learn of them.
+            return None
         later = versions[first:]  # The row may be newer than what was said.
         if row is None:
             return None if any(gone for _, _, gone in later) else "there is no row"

@@ -73,9 +73,14 @@ std::optional<int> parse_zone(std::string_view zone) {
 
 } // namespace
 
-Micros Clock::now_micros() const {
+Clock::Clock() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::microseconds>(now).count() + offset_;
+    ahead_of_monotonic_ =
+        std::chrono::duration_cast<std::chrono::microseconds>(now).count() - monotonic_micros();
+}
+
+Micros Clock::now_micros() const {
+    return monotonic_micros() + ahead_of_monotonic_ + offset_;
 }
 
 Micros Clock::monotonic_micros() {

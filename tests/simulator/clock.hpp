@@ -12,9 +12,13 @@ namespace zohosim {
 using Seconds = std::int64_t;
 using Micros = std::int64_t;
 
-/// The simulated Zoho's wall clock: the machine's, moved by a settable offset. Thread-safe.
+/// The simulated Zoho's wall clock: the machine's when the simulator started, running steadily
+/// since and moved by a settable offset. What a test machine's clock is set to meanwhile would
+/// otherwise date edits before replies that were sent already. Thread-safe.
 class Clock {
 public:
+    Clock();
+
     [[nodiscard]] Micros now_micros() const;
 
     [[nodiscard]] Seconds now() const { return now_micros() / 1'000'000; }
@@ -25,6 +29,7 @@ public:
     void set_offset(Seconds offset) { offset_ = offset * 1'000'000; }
 
 private:
+    Micros ahead_of_monotonic_;
     std::atomic<Micros> offset_{0};
 };
 
