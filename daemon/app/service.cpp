@@ -2,6 +2,7 @@
 
 #include "daemon/app/cli.hpp"
 #include "daemon/app/service_notices.hpp"
+#include "daemon/config/files.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/runtime/pulse.hpp"
@@ -24,6 +25,9 @@ constexpr auto between_looks_for_secrets = 1min;
 // Each takes the streams off their work; signals that come meanwhile are one.
 constexpr auto between_reloads = 1s;
 
+// Sling's users edit a file and expect the next run to go by it. Reading a few KiB costs nothing.
+constexpr auto between_looks_at_file = 2s;
+
 bool has_same_secrets(const ZohoConnection& a, const ZohoConnection& b) {
     return a.client_id == b.client_id && a.client_secret == b.client_secret &&
            a.refresh_token == b.refresh_token && a.soid == b.soid;
@@ -38,8 +42,8 @@ void notify_reloading(Clock::TimePoint now) {
 } // namespace
 
 Service::Service(Config config, ConfigReader read, Reloads& reloads, Clock& clock)
-    : read_(std::move(read)), reloads_(reloads), clock_(clock),
-      gate_(gate_limits(config.source), clock), store_(clock),
+    : read_(std::move(read)), reloads_(reloads), clock_(clock), file_(config.file),
+      watch_(text_of_file()), gate_(gate_limits(config.source), clock), store_(clock),
       server_(store_, clock, program_version()),
       current_(std::make_unique<Replication>(std::move(config), gate_, clock)) {}
 
@@ -51,6 +55,7 @@ void Service::run(const std::stop_token& stop) {
     // Joined before anything they use goes away, also when what ends the process is thrown.
     const std::jthread reloader([this](const std::stop_token& end) { watch_for_reloads(end); });
     const std::jthread watcher([this](const std::stop_token& end) { watch_credentials(end); });
+    const std::jthread looker([this](const std::stop_token& end) { watch_file(end); });
     const std::stop_callback on_stop(stop, [this] {
         enter(Phase::stopping);
         sd_notify("STOPPING=1");
@@ -153,6 +158,23 @@ void Service::watch_credentials(const std::stop_token& stop) {
     }
 }
 
+/// The replication file alone: env.yaml is written by others, a secret at a time, and is read
+/// anew on a signal, or when credentials are refused.
+void Service::watch_file(const std::stop_token& stop) {
+    while (clock_.sleep_for(between_looks_at_file, stop)) {
+        if (watch_.has_changed(text_of_file())) {
+            log::event(Level::info, "file_changed", {kv("file", file_)});
+            reloads_.request();
+        }
+    }
+}
+
+FileWatch::Text Service::text_of_file() const {
+    std::string reason;
+    auto file = read_file(file_, largest_config_file, reason);
+    return file ? FileWatch::Text(std::move(file->text)) : std::nullopt;
+}
+
 void Service::refuse(const std::string& error) {
     log::event(Level::error,
                "reload_refused",
@@ -169,6 +191,7 @@ void Service::reload(const std::stop_token& stop) {
 }
 
 void Service::reload_or_refuse(const std::stop_token& stop) {
+    watch_.consider(text_of_file()); // Before it is read: what comes later is another change.
     Problems problems;
     Config config = read_(problems);
     if (config.no_stream_selected) {

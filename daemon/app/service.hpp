@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/app/file_watch.hpp"
 #include "daemon/app/reloads.hpp"
 #include "daemon/app/replication.hpp"
 #include "daemon/app/service_state.hpp"
@@ -34,6 +35,8 @@ public:
 private:
     void watch_for_reloads(const std::stop_token& stop);
     void watch_credentials(const std::stop_token& stop);
+    void watch_file(const std::stop_token& stop);
+    [[nodiscard]] FileWatch::Text text_of_file() const;
     void reload(const std::stop_token& stop);
     void reload_or_refuse(const std::stop_token& stop);
     void refuse(const std::string& error);
@@ -49,6 +52,9 @@ private:
     ConfigReader read_;
     Reloads& reloads_;
     Clock& clock_;
+    const std::string
+        file_; ///< replication.yaml, as it was named; the same for all configurations.
+    FileWatch watch_;
     RequestGate gate_;
     ServiceState state_;
     StatusStore store_;

@@ -205,3 +205,30 @@ streams:
                 result = self.offline(written, code=65)
                 self.assertIn("replication.yaml:%d: could not parse `%s.schedule`: expected a string, found %s; %s\n"
                               % (line_of(written, "schedule: "), path, found, hint), result.out)
+
+    def test_95_a_changed_file_is_read_again_and_a_broken_one_is_not_taken(self):
+        good = HEAD + '  schedule: "@every 1s"\nstreams:\n  leads:\n'
+        daemon = self.begin(good + self.QUIET)
+        wait_until(lambda: self.finished(daemon, "leads"), PATIENCE, "the first version is at work")
+        # Saved as editors do: in place, and by a rename.
+        self.user.write_replication(good + "  deals:\n" + self.QUIET)
+        wait_until(lambda: self.finished(daemon, "deals"), 60, "the second version is at work")
+        broken = good + "  deals:\n  calls: {mode: sideways}\n" + self.QUIET
+        self.user.write("new.yaml", broken).rename(self.user.replication_yaml)
+        wait_until(lambda: "reload_refused" in daemon.err(), 60, "the broken version is refused")
+        refused = [line for line in daemon.err().splitlines() if "reload_refused" in line]
+        self.assertIn("replication.yaml:%d: " % line_of(broken, "sideways"), refused[0])
+        self.assertIn("must specify valid mode", refused[0])
+        self.assertIn("the old configuration stays in use", refused[0])
+        edited = self.sim.ids("edit", "Deals", count=5)
+        self.assertEqual(len(edited), 5)
+        self.quiet(self.sim)
+        wait_until(lambda: oracle.compare(self.sim, self.target, "deals").is_equal(), 60, "the old one still works", pause=0.5)
+        self.assertFalse(self.target.has_table("calls"))
+        self.user.write_replication(broken.replace("sideways", "incremental"))
+        wait_until(lambda: self.finished(daemon, "calls"), 60, "the mended version is at work")
+        # Each version was taken up or refused once, and the same text again is no change.
+        self.user.replication_yaml.touch()
+        time.sleep(5)
+        self.assertEqual((daemon.err().count("event=reloaded "), daemon.err().count("event=reload_refused ")), (2, 1))
+        self.leave(daemon)
