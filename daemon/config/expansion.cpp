@@ -92,11 +92,15 @@ private:
 
     void report_unknown(const StreamEntry& entry) {
         const auto names = endpoint_names();
+        std::string hint = did_you_mean(entry.name, names);
+        if (hint.empty() && is_plain_identifier(entry.name)) {
+            hint = "; any other module is named as in Zoho's API, with a capital, such as Invoices";
+        }
         problems_.error(file_,
                         entry.line,
                         entry.block.path,
                         "did not find endpoint(s) for: " + entry.name + ". Available endpoints: [" +
-                            join(names, ", ") + "]" + did_you_mean(entry.name, names));
+                            join(names, ", ") + "]" + hint);
     }
 
     /// `Lead` would be taken for a module of that name.

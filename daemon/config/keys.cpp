@@ -30,10 +30,38 @@ bool is_default(const Node& node, std::string_view fallback) {
     return node.text == fallback;
 }
 
+/// How to write what was most likely meant. The values shown are numbers and YAML's words.
+std::string hint_for_type(ValueType type, const Node& node) {
+    const auto is_plain = [](const Node& item) { return item.is_scalar() && !item.was_quoted; };
+    if ((type == ValueType::boolean || type == ValueType::integer) && node.was_quoted) {
+        return ": take the quotes away";
+    }
+    if (type == ValueType::integer && scalar_type(node) == ScalarType::number) {
+        return " (`" + node.text + "`): write digits alone, without a sign or a leading zero";
+    }
+    const bool takes_list = type == ValueType::strings || type == ValueType::string_or_strings;
+    if (takes_list && is_string(node)) {
+        const std::string quote = node.was_quoted ? "\"" : "";
+        return ": write [" + quote + node.text + quote + "]";
+    }
+    if (takes_list && node.kind == Node::Kind::sequence) {
+        const auto odd = std::ranges::find_if(node.items, [&](const Node& item) {
+            return is_plain(item) && scalar_type(item) != ScalarType::string;
+        });
+        return odd == node.items.end() ? ""
+                                       : ": YAML reads an unquoted `" + odd->text + "` as " +
+                                             found(*odd) + ", quote it";
+    }
+    if (type == ValueType::string && is_plain(node)) {
+        return ": quote it, if `" + node.text + "` is meant";
+    }
+    return {};
+}
+
 /// What a user who made this mistake most likely wants to read.
 std::string hint(const Key& key, const Node& node) {
     if (key.name != "schedule" && key.name != "interval") {
-        return {};
+        return hint_for_type(key.type, node);
     }
     if (node.kind == Node::Kind::sequence) {
         return "; Sling refuses a list as well: give one schedule such as \"@every 5m\"";

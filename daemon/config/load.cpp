@@ -127,6 +127,13 @@ private:
                        "could not find source connection: " + name + catalogue_.known_names(name));
             return;
         }
+        if (const auto type = connection_type(*raw); type == "postgres" || type == "sqlite") {
+            root.error("source",
+                       "connection " + raw->name +
+                           " is a database and can not be a source: name "
+                           "one of type api, spec zoho_crm");
+            return;
+        }
         if (auto source = read_zoho_connection(*raw, catalogue_.environment, problems_)) {
             config_.source = std::move(*source);
         }
@@ -161,6 +168,15 @@ private:
                             key,
                             "could not find target connection: " + name +
                                 catalogue_.known_names(name));
+            return;
+        }
+        if (connection_type(*raw) == "api") {
+            problems_.error(file,
+                            line,
+                            key,
+                            "connection " + raw->name +
+                                " is an API and can not be a target: name "
+                                "one of type postgres or sqlite");
             return;
         }
         if (auto target = read_target_connection(*raw, catalogue_.environment, problems_)) {
@@ -236,7 +252,9 @@ private:
             problems_.error(file_->name,
                             entry.line,
                             block.path + ".object",
-                            "need to specify `object` for stream `" + shown + "`");
+                            "need to specify `object` for stream `" + shown +
+                                "`: write one under it or under `defaults`, such as "
+                                "zoho_crm.{stream_name}");
             return std::nullopt;
         }
         if (!has_target_) {

@@ -1,7 +1,7 @@
 #include "daemon/config/yaml_tree.hpp"
 
 #include "daemon/config/words.hpp"
-#include "daemon/core/text.hpp"
+#include "daemon/config/yaml_errors.hpp"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
@@ -99,6 +99,9 @@ public:
         Node node = make(Node::Kind::scalar, mark);
         node.text = substitutions_.fill(value);
         node.was_quoted = tag != "?";
+        if (!node.was_quoted) {
+            check_beginning(node);
+        }
         if (!node.was_quoted && (node.text.empty() || node.text == "~" || node.text == "null")) {
             node.kind = Node::Kind::null; // A variable with nothing in it.
             node.text.clear();
@@ -129,6 +132,9 @@ public:
 
     Node take() { return std::move(root_); }
 
+    /// From 1: of what was read last.
+    [[nodiscard]] int last_line() const { return last_line_; }
+
 private:
     struct Pair {
         Node key;
@@ -146,11 +152,31 @@ private:
 
     Node make(Node::Kind kind, const YAML::Mark& mark) {
         count(1, mark.line + 1);
+        last_line_ = mark.line + 1;
         Node node;
         node.kind = kind;
         node.line = mark.line + 1;
         node.column = mark.column + 1;
         return node;
+    }
+
+    /// Characters that look like what YAML knows, and are a part of the text for it.
+    void check_beginning(const Node& scalar) {
+        if (scalar.text.starts_with("\xC2\xA0")) {
+            throw TreeError(scalar.line,
+                            "a non-breaking space in front of the text: YAML is indented with "
+                            "plain spaces");
+        }
+        for (const std::string_view quote :
+             {"\xE2\x80\x9C", "\xE2\x80\x9D", "\xE2\x80\x9E", "\xE2\x80\x98", "\xE2\x80\x99"}) {
+            if (scalar.text.starts_with(quote)) {
+                problems_.warn(file_,
+                               scalar.line,
+                               path_of(""),
+                               "begins with a typographic quote, which is taken as a part of the "
+                               "text: write \" or '");
+            }
+        }
     }
 
     void count(std::size_t nodes, int line) {
@@ -261,7 +287,11 @@ private:
                 path += frame.key->text + ".";
             }
         }
-        return path + key;
+        path += key;
+        if (path.ends_with('.')) {
+            path.pop_back();
+        }
+        return path;
     }
 
     const std::string& file_;
@@ -271,55 +301,18 @@ private:
     std::vector<Frame> frames_;
     std::unordered_map<YAML::anchor_t, Node> anchors_;
     std::size_t count_ = 0;
+    int last_line_ = 1;
     bool has_begun_ = false;
 };
-
-std::string line_of(const std::string& text, int number) {
-    std::istringstream lines(text);
-    std::string line;
-    for (int i = 0; i <= number && std::getline(lines, line); ++i) {
-    }
-    return line;
-}
 
 /// Whatever follows a document without the mark of another one, the parser would leave out, as if
 /// the file ended there.
 void require_marker(const std::string& text, int line) {
-    if (!line_of(text, line).starts_with("---")) {
+    if (!yaml_line(text, line).starts_with("---")) {
         throw TreeError(line + 1,
                         "text behind the end of the document: a bracket is closed too early, or "
                         "this line is indented less than the first one");
     }
-}
-
-/// The parser's own message, without the piece of the text that some of them end with.
-std::string explain(const YAML::ParserException& error, const std::string& text) {
-    std::string message = error.msg.substr(0, error.msg.find(": "));
-    const std::string line = line_of(text, error.mark.line);
-    const auto column = static_cast<std::size_t>(std::max(error.mark.column, 0));
-    const char at = column < line.size() ? line[column] : ' ';
-    if (at == '*') {
-        message += "; a text that begins with `*` must be quoted";
-    } else if (at == '@' || at == '`' || at == '%') {
-        message += std::string("; a text that begins with `") + at + "` must be quoted";
-    } else if (line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string::npos) {
-        message += "; YAML is indented with spaces, not with tabs";
-    }
-    return "Error parsing yaml content: " + message;
-}
-
-/// The line, from 0, of the first character that no YAML may hold. The parser would take some of
-/// them for the end of the file.
-std::optional<int> line_with_control_character(std::string_view text) {
-    int line = 0;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        line += c == '\n' ? 1 : 0;
-        if ((byte < 0x20 && c != '\n' && c != '\r' && c != '\t') || byte == 0x7F) {
-            return line;
-        }
-    }
-    return std::nullopt;
 }
 
 } // namespace
@@ -454,30 +447,34 @@ std::optional<Node> parse_yaml(const std::string& text,
                                const std::string& file,
                                Problems& problems,
                                const Substitutions& substitutions) {
-    if (const auto line = line_with_control_character(text)) {
-        problems.error(file, *line + 1, "", "not a text file: it holds a control character");
+    if (const auto mistake = not_a_text(text)) {
+        problems.error(file, mistake->line, "", mistake->message);
         return std::nullopt;
     }
-    std::string clean;
-    if (append_clean_utf8(clean, text) > 0) {
-        problems.error(file, 0, "", "not a text file in UTF-8");
-        return std::nullopt;
-    }
+    TreeBuilder builder(file, problems, substitutions);
     try {
-        std::istringstream stream(text);
+        // The comment, because a quote that is open at the begin of a line swallows the rest of the
+        // file without an error.
+        std::istringstream stream(text.ends_with('\n') ? text + "#" : text);
         YAML::Parser parser(stream);
-        TreeBuilder builder(file, problems, substitutions);
         parser.HandleNextDocument(builder);
         try {
             parser.HandleNextDocument(builder);
         } catch (const NextDocument& next) {
             require_marker(text, next.line);
+            problems.warn(
+                file,
+                next.line + 1,
+                "",
+                "only the first document of a file counts; what follows `---` is ignored");
         }
         return builder.take();
     } catch (const TreeError& error) {
         problems.error(file, error.line, "", error.what());
     } catch (const YAML::ParserException& error) {
-        problems.error(file, error.mark.line + 1, "", explain(error, text));
+        const auto mistake = explain_yaml(
+            {error.msg, error.mark.line, error.mark.column}, builder.last_line(), text);
+        problems.error(file, mistake.line, "", mistake.message);
     } catch (const YAML::Exception& error) {
         problems.error(file, 0, "", "Error parsing yaml content");
     }

@@ -222,10 +222,11 @@ class Reload(EndToEnd):
             daemon.signal(signal.SIGHUP)
             self.wait_for(daemon, "reload_refused")
             refused += 1
-        self.home.replication_file.write_text(good)
         self.goes_on(daemon, "leads")
-        self.goes_on(daemon, "contacts")
         self.assertEqual(events(daemon.err(), "reloaded"), [])
+        self.home.replication_file.write_text(good)
+        self.wait_for(daemon, "reloaded", streams=2)  # A changed file is seen without a signal.
+        self.goes_on(daemon, "contacts")
         self.quiet(self.simulator_)
         self.wait_until_equal(self.simulator_, self.target, ["leads", "contacts"], PATIENCE)
         self.assertEqual(self.target.rows("select nspname from pg_namespace where nspname like 'wrong%'"), [])

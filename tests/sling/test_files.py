@@ -112,19 +112,19 @@ streams:
 
     def test_07_wrong_types_name_block_and_key(self):
         for body, path, expected, found in (
-                ("{tags: x}", "tags", "a list of strings", "a string"),
-                ('{disabled: "true"}', "disabled", "true or false", "a quoted string"),
-                ('{source_options: {limit: "10"}}', "source_options.limit", "a whole number", "a quoted string"),
-                ("{select: a}", "select", "a list of strings", "a string"),
+                ("{tags: x}", "tags", "a list of strings", "a string: write [x]"),
+                ('{disabled: "true"}', "disabled", "true or false", "a quoted string: take the quotes away"),
+                ('{source_options: {limit: "10"}}', "source_options.limit", "a whole number",
+                 "a quoted string: take the quotes away"),
+                ("{select: a}", "select", "a list of strings", "a string: write [a]"),
                 ("{mode: [incremental]}", "mode", "a string", "a list"),
                 ("{target_options: [use_bulk]}", "target_options", "a map", "a list")):
             written = HEAD + "streams:\n  leads: %s\n" % body
             self.refused(written, "replication.yaml:%d: could not parse `streams.leads.%s`: expected %s, found %s" % (
                 line_of(written, "leads: "), path, expected, found))
         self.refused(HEAD + "streams: [a]\n", "replication.yaml:6: could not parse `streams`: expected a map, found a list")
-        self.refused("source: Z\ntarget: T\ndefaults: {tags: x}\nstreams: {leads: {object: a.b}}\n".replace("Z\n", "ZOHO_CRM\n")
-                     .replace(" T\n", " MY_POSTGRES\n"),
-                     "replication.yaml:3: could not parse `defaults.tags`: expected a list of strings, found a string")
+        self.refused("source: ZOHO_CRM\ntarget: MY_POSTGRES\ndefaults: {tags: x}\nstreams: {leads: {object: a.b}}\n",
+                     "replication.yaml:3: could not parse `defaults.tags`: expected a list of strings, found a string: write [x]")
 
     def created(self, stream):
         return [statement for statement in stream["ddl"] if statement.startswith("CREATE TABLE")][0]

@@ -329,12 +329,13 @@ TEST_CASE("other specs and types are refused (83)") {
                                "client_secret: b, soid: ZohoCRM.1}}"}}})
               .problems ==
           Texts{"variable ZOHO_CRM: ZOHO_CRM.spec: only spec zoho_crm is supported"});
-    CHECK(load({.replication = "source: BARE\ntarget: ZOHO_CRM\nstreams: {leads: {object: a.b}}\n"})
-              .problems ==
-          Texts{"env.yaml:13: BARE: connection BARE can not be a source: expected type api, spec "
-                "zoho_crm",
-                "env.yaml:2: ZOHO_CRM: connection ZOHO_CRM can not be a target: expected type "
-                "postgres or sqlite"});
+    CHECK(
+        load({.replication = "source: BARE\ntarget: ZOHO_CRM\nstreams: {leads: {object: a.b}}\n"})
+            .problems ==
+        Texts{"replication.yaml:1: source: connection BARE is a database and can not be a source: "
+              "name one of type api, spec zoho_crm",
+              "replication.yaml:2: target: connection ZOHO_CRM is an API and can not be a "
+              "target: name one of type postgres or sqlite"});
 }
 
 TEST_CASE("unknown connections are named with those that are known") {

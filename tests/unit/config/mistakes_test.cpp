@@ -43,19 +43,25 @@ TEST_CASE("wrong types are named with block and key (7, 94)") {
     };
 
     const Case cases[] = {
-        {"tags: daily", "tags`: expected a list of strings, found a string"},
-        {"tags: [1]", "tags`: expected a list of strings, found a list of other things"},
-        {"disabled: 'true'", "disabled`: expected true or false, found a quoted string"},
+        {"tags: daily", "tags`: expected a list of strings, found a string: write [daily]"},
+        {"tags: [1]",
+         "tags`: expected a list of strings, found a list of other things: YAML reads an unquoted "
+         "`1` as a number, quote it"},
+        {"disabled: 'true'",
+         "disabled`: expected true or false, found a quoted string: take the quotes away"},
         {"source_options: {limit: '10'}",
-         "source_options.limit`: expected a whole number, found a quoted string"},
+         "source_options.limit`: expected a whole number, found a quoted string: take the quotes "
+         "away"},
         {"source_options: {limit: 010}",
-         "source_options.limit`: expected a whole number, found a number"},
+         "source_options.limit`: expected a whole number, found a number (`010`): write digits "
+         "alone, without a sign or a leading zero"},
         {"source_options: {limit: -1}",
-         "source_options.limit`: expected a whole number, found a number"},
+         "source_options.limit`: expected a whole number, found a number (`-1`): write digits "
+         "alone, without a sign or a leading zero"},
         {"source_options: []", "source_options`: expected a map, found a list"},
-        {"select: a", "select`: expected a list of strings, found a string"},
+        {"select: a", "select`: expected a list of strings, found a string: write [a]"},
         {"mode: [incremental]", "mode`: expected a string, found a list"},
-        {"object: 5", "object`: expected a string, found a number"},
+        {"object: 5", "object`: expected a string, found a number: quote it, if `5` is meant"},
         {"schedule: 5",
          "schedule`: expected a string, found a number; Sling refuses a number as well: give it a "
          "unit, such as \"5m\""},
@@ -66,7 +72,8 @@ TEST_CASE("wrong types are named with block and key (7, 94)") {
          "schedule`: expected a string, found a boolean; YAML reads an unquoted `off` as a "
          "boolean: write \"manual\""},
         {"target_options: {column_casing: on}",
-         "target_options.column_casing`: expected a string, found a boolean"},
+         "target_options.column_casing`: expected a string, found a boolean: quote it, if `on` is "
+         "meant"},
     };
     for (const auto& c : cases) {
         CAPTURE(c.block);
@@ -166,7 +173,11 @@ TEST_CASE("what this version can not honour is refused by name") {
          "object",
          "`zohosync.leads` lies where our own tables are; choose another name, or another "
          "daemon.state_schema"},
-        {"object:", "object", "need to specify `object` for stream `leads`"},
+        {"object:",
+         "object",
+         "need to specify `object` for stream `leads`: write one under it or under `defaults`, "
+         "such "
+         "as zoho_crm.{stream_name}"},
     };
     for (const auto& c : cases) {
         CAPTURE(c.block);
@@ -331,7 +342,7 @@ TEST_CASE("all mistakes come in one pass") {
               "LITE, MY_POSTGRES, ZOHO_CRM",
               "replication.yaml:10: daemon.overlap: expected a duration such as 5m, from 0s to 1d",
               "replication.yaml:8: could not parse `streams.deals.tags`: expected a list of "
-              "strings, found a string",
+              "strings, found a string: write [x]",
               "replication.yaml:6: streams.deals.mode: must specify valid mode: full-refresh, "
               "incremental, backfill, snapshot, truncate, definition-only, or change-capture",
               std::string("replication.yaml:4: streams.leadz: did not find endpoint(s) for: leadz. "

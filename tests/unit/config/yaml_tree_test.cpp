@@ -55,8 +55,7 @@ TEST_CASE("documents become plain trees") {
         {"three ways of nothing", "a:\nb: ~\nc: null\n", "{a:~,b:~,c:~}"},
         {"an empty quoted text is not nothing", "a: ''\n", "{a:''}"},
         {"a block text is a string", "a: |\n  on\n", "{a:'on\n'}"},
-        {"only the first document counts", "a: 1\n---\nb: 2\n", "{a:1}"},
-        {"a second document may be anything", "{a: 1}\n---\n}\n", "{a:1}"},
+        {"a block text keeps its last line ends", "a: |+\n  on\n\n", "{a:'on\n\n'}"},
         {"the end of a document", "a: 1\n...\n# end\n", "{a:1}"},
         {"nothing at all", "", "~"},
         {"only a comment", "# a: 1\n", "~"},
@@ -79,6 +78,25 @@ TEST_CASE("documents become plain trees") {
         CHECK(parsed.tree == c.want);
         CHECK(parsed.problems == std::vector<std::string>{});
     }
+}
+
+TEST_CASE("only the first document counts, and another one is told") {
+    for (const char* text : {"a: 1\n---\nb: 2\n", "{a: 1}\n---\n}\n"}) {
+        CAPTURE(text);
+        const auto parsed = parse(text);
+        CHECK(parsed.tree == "{a:1}");
+        CHECK(parsed.problems ==
+              std::vector<std::string>{"warning: f:2: only the first document of a file counts; "
+                                       "what follows `---` is ignored"});
+    }
+}
+
+TEST_CASE("a typographic quote is a part of the text, and told") {
+    const auto parsed = parse("a:\n  b: \xE2\x80\x9C"
+                              "c\xE2\x80\x9D\n");
+    CHECK(parsed.problems ==
+          std::vector<std::string>{"warning: f:2: a.b: begins with a typographic quote, which is "
+                                   "taken as a part of the text: write \" or '"});
 }
 
 TEST_CASE("the last of repeated keys counts, with a warning that has both lines") {
@@ -109,10 +127,14 @@ TEST_CASE("what is no YAML is an error with its line") {
         bomb += "]\n";
     }
     const Case cases[] = {
-        {"two values", "a: 1\nb: c: d\n", "f:2: Error parsing yaml content: illegal map value"},
+        {"two values",
+         "a: 1\nb: c: d\n",
+         "f:2: Error parsing yaml content: illegal map value; look at the indentation of this line "
+         "and of the one above, for the space behind each `:`, and quote a text that has `: ` in "
+         "it"},
         {"an open list",
          "a: [1\n",
-         "f:2: Error parsing yaml content: end of sequence flow not found"},
+         "f:1: Error parsing yaml content: end of sequence flow not found; a `[` is not closed"},
         {"tabs",
          "a:\n\tb:\n\t\tc: 1\n",
          "f:2: Error parsing yaml content: illegal map value; YAML is indented with spaces, not "
@@ -154,7 +176,21 @@ TEST_CASE("what is no YAML is an error with its line") {
         {"an end-of-file character",
          "a: 1\n\x04",
          "f:2: not a text file: it holds a control character"},
-        {"Latin-1", "a: M\xFCller\n", "f: not a text file in UTF-8"},
+        {"a quote that is never closed",
+         "a: 1\nb: \"c\nd: e\n",
+         "f:2: Error parsing yaml content: a quote that begins here is never closed"},
+        {"a single quote that is never closed",
+         "a: 'b",
+         "f:1: Error parsing yaml content: a quote that begins here is never closed"},
+        {"a text that begins with a brace",
+         "a: {b}.{c}\n",
+         "f:1: Error parsing yaml content: end of map not found; a text that begins with `{` must "
+         "be quoted"},
+        {"a non-breaking space",
+         "a:\n\xC2\xA0 b: 1\n",
+         "f:2: a non-breaking space in front of the text: YAML is indented with plain spaces"},
+        {"UTF-16", "\xFF\xFE", "f:1: the file is in UTF-16: save it in UTF-8"},
+        {"Latin-1", "a: M\xFCller\n", "f:1: not a text in UTF-8: save the file in UTF-8"},
     };
     for (const auto& c : cases) {
         CAPTURE(c.name);
