@@ -52,6 +52,10 @@ std::string hint_for_type(ValueType type, const Node& node) {
                                        : ": YAML reads an unquoted `" + odd->text + "` as " +
                                              found(*odd) + ", quote it";
     }
+    if (type == ValueType::string && node.is_map() && !node.entries.empty() &&
+        node.entries.front().value.is_null()) {
+        return ": quote a text that begins with `{`";
+    }
     if (type == ValueType::string && is_plain(node)) {
         return ": quote it, if `" + node.text + "` is meant";
     }

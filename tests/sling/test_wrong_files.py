@@ -75,6 +75,8 @@ FILES = {
         8, "Error parsing yaml content: unknown token; a text that begins with `@` must be quoted")),
     "an object without quotes": (HEAD.replace("zoho_crm.", "{target_schema}."), at(
         5, "Error parsing yaml content: end of map not found; a text that begins with `{` must be quoted")),
+    "an object that is a variable without quotes": (STREAMS.replace("zoho_crm.", "") + "  leads:\n", type_of(
+        "defaults.object", "a string", "a map: quote a text that begins with `{`", 5)),
     "an unknown anchor": (STREAMS + "  leads: *base\n", at(
         7, "Error parsing yaml content: the referenced anchor is not defined; a text that begins with `*` must be quoted")),
     "an alias in its own block": (STREAMS + "  leads: &a {source_options: *a}\n",

@@ -1,0 +1,152 @@
+"""Complete setups, as the pages on Sling and its users have them, from the files to the rows: each table equals the
+simulator's ledger under the setup's own mapping, after a first run and after changes."""
+
+import json
+from urllib.parse import quote
+
+import oracle
+from fault_proxy import Authority, Proxy, server_context
+from sling import ENDPOINTS, SMALL, SlingTest, env_of, zoho_entry
+from tunnel import Tunnel
+
+HEAD = """
+source: ZOHO_CRM
+target: MY_POSTGRES
+defaults:
+  mode: incremental
+  object: zoho_crm.{stream_name}
+"""
+
+MODULES = {"meetings": "Events"}
+
+
+def module_of(stream):
+    return MODULES.get(stream, stream.capitalize())
+
+
+class Setups(SlingTest):
+    def setUp(self):
+        super().setUp()
+        self.sim, self.target = self.simulator(*SMALL), self.postgres()
+
+    def changes(self, streams):
+        """Something new, something edited, something deleted in each module."""
+        for stream in streams:
+            if stream not in ("users", "modules"):
+                self.sim.ids("edit", module_of(stream), count=3)
+                self.sim.ids("create", module_of(stream), count=2)
+                if stream != "notes":  # Zoho has no list of deleted notes.
+                    self.sim.ids("delete", module_of(stream), count=1)
+        self.quiet(self.sim)
+
+    def whole(self, streams, **options):
+        """Exactly these tables, each equal to the ledger."""
+        tables = {row[0] for row in self.target.rows("select table_name from information_schema.tables where table_schema = 'zoho_crm'")}
+        self.assertEqual(tables, set(streams))
+        for stream in streams:
+            report = oracle.compare(self.sim, self.target, stream, **options)
+            self.assertTrue(report.is_equal(), report.text())
+            self.assertGreater(report.rows, 0, stream)
+
+    def holds(self, replication, streams):
+        """The setup from an empty database, twice."""
+        self.prepare(self.sim, self.target, replication)
+        self.follows(streams)
+
+    def follows(self, streams):
+        self.assertIn("%d streams ok, 0 failed" % len(streams), self.ok("sync").err)
+        self.whole(streams)
+        self.changes(streams)
+        self.ok("sync")
+        self.whole(streams)
+
+    def test_the_main_example(self):
+        self.holds(HEAD + "streams:\n  leads:\n  contacts:\n  accounts:\n  deals:\n  users:\n    mode: full-refresh\n",
+                   ["leads", "contacts", "accounts", "deals", "users"])
+
+    def test_all_endpoints_but_one(self):
+        self.holds(HEAD + "streams:\n  '*':\n  modules:            # Stripe's page shows exclusions in this form\n"
+                   "    disabled: true\n", [name for name in ENDPOINTS if name != "modules"])
+
+    def test_core_crm(self):
+        self.holds(HEAD + "streams: {leads: , contacts: , accounts: , deals: }\n", ["leads", "contacts", "accounts", "deals"])
+
+    def test_activity_data(self):
+        self.holds(HEAD + "streams: {tasks: , meetings: , calls: }\n", ["tasks", "meetings", "calls"])
+
+    def test_sales_pipeline(self):
+        self.holds(HEAD + "streams: {deals: , accounts: , contacts: , quotes: , products: }\n",
+                   ["deals", "accounts", "contacts", "quotes", "products"])
+
+    def test_the_data_centre_of_the_eu(self):
+        """With the real URLs: a proxy takes Zoho's names to the simulator, behind certificates for these names alone."""
+        authority = Authority()
+        self.addCleanup(authority.remove)
+        chain = authority.sign("eu", host="accounts.zoho.eu,DNS:www.zohoapis.eu")
+        server = Proxy(self.sim, context=server_context(chain))
+        self.addCleanup(server.stop)
+        tunnel = Tunnel(server.port)
+        self.addCleanup(tunnel.stop)
+        self.user.environment.update(HTTPS_PROXY=tunnel.url, SSL_CERT_FILE=str(authority.bundle))
+        self.sim.post("token", api_domain="https://www.zohoapis.eu")
+        self.user.write_env("""
+connections:
+  ZOHO_CRM:
+    type: api
+    spec: zoho_crm
+    secrets:
+      client_id: "%s"
+      client_secret: "%s"
+      soid: "%s"
+      accounts_url: "https://accounts.zoho.eu"      # only outside the US data centre
+      api_domain: "https://www.zohoapis.eu"
+  MY_POSTGRES: %s
+""" % (self.sim.client_id, self.sim.client_secret, self.sim.soid, json.dumps(self.target.connection_entry())))
+        self.user.write_replication(HEAD + "streams:\n  leads:\n  users:\n")
+        self.follows(["leads", "users"])
+        self.assertEqual(set(tunnel.hosts), {"CONNECT accounts.zoho.eu:443", "CONNECT www.zohoapis.eu:443"})
+        self.assertEqual(len(server.requests), len(self.sim.requests()))  # Nothing went another way.
+        # The same keys for the wrong data centre: one request for a token, and no more.
+        self.user.write_env(self.user.env_yaml.read_text().replace("zohoapis.eu", "zohoapis.in"))
+        self.sim.forget_requests()
+        (self.user.state / "token-ZOHO_CRM.json").unlink()
+        result = self.ok("sync", code=69)
+        self.assertIn("https://www.zohoapis.in", result.err)
+        self.assertIn("https://www.zohoapis.eu", result.err)
+        self.assertEqual([r["kind"] for r in self.sim.requests()], ["token"])
+        self.whole(["leads", "users"])
+
+    def url_of_target(self):
+        entry = self.target.connection_entry()
+        return "postgres://%s:%s@%s:%d/%s?schema=zoho_crm" % (
+            quote(entry["user"], safe=""), quote(entry["password"], safe=""), entry["host"], entry["port"], entry["database"])
+
+    def test_connections_in_the_environment(self):
+        self.user.env_yaml.unlink(missing_ok=True)
+        self.user.environment.update(
+            ZOHO_CRM="{ type: api, spec: zoho_crm, secrets: { client_id: %s, client_secret: %s, soid: %s, accounts_url: '%s', "
+                     "api_domain: '%s' }, inputs: { rate: 500 } }" % (
+                         self.sim.client_id, self.sim.client_secret, self.sim.soid, self.sim.url, self.sim.url),
+            MY_POSTGRES=self.url_of_target())
+        self.user.write_replication(HEAD.replace("zoho_crm.{stream_name}", "'{stream_name}'") + "streams:\n  contacts:\n  modules:\n")
+        self.follows(["contacts", "modules"])
+
+    def test_a_dot_env_file(self):
+        self.user.env_yaml.unlink(missing_ok=True)
+        self.user.write(".env.sling", "# what the machine does not know\nZOHO_CRM='%s'\nMY_POSTGRES=%s\n" % (
+            zoho_entry(self.sim), "postgres://nobody@127.0.0.1:1/nothing"))
+        self.user.environment["MY_POSTGRES"] = self.url_of_target()  # A real variable wins.
+        self.user.write_replication(HEAD + "streams:\n  vendors:\n  notes:\n")
+        self.follows(["vendors", "notes"])
+
+    def test_a_file_instead_of_a_server(self):
+        """The main example into SQLite, by nothing but another connection."""
+        self.target = self.sqlite()
+        self.user.write_env(env_of(self.sim, self.target))
+        self.user.write_replication(HEAD + "streams:\n  leads:\n  contacts:\n  users:\n    mode: full-refresh\n")
+        self.ok("sync")
+        self.changes(["leads", "contacts"])
+        self.ok("sync")
+        for stream in ("leads", "contacts", "users"):
+            report = oracle.compare(self.sim, self.target, stream)
+            self.assertTrue(report.is_equal() and report.rows > 0, report.text())
