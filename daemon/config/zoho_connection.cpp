@@ -98,7 +98,8 @@ bool is_loopback(std::string_view host) {
 class ZohoReader {
 public:
     ZohoReader(const RawConnection& raw, const Environment& environment, Problems& problems)
-        : root_(raw.properties, raw.name, raw.file, problems),
+        : empty_(empty_at(raw.properties.line)),
+          root_(raw.properties, raw.name, raw.file, problems),
           secrets_(root_.block("secrets").value_or(empty_block(raw, problems, "secrets"))),
           inputs_(root_.block("inputs").value_or(empty_block(raw, problems, "inputs"))),
           environment_(environment) {
@@ -127,9 +128,15 @@ public:
     }
 
 private:
-    static Block empty_block(const RawConnection& raw, Problems& problems, const char* name) {
-        static const Node nothing;
-        return {nothing, raw.name + "." + name, raw.file, problems};
+    /// What is missing is told with the line of the connection.
+    static Node empty_at(int line) {
+        Node node;
+        node.line = line;
+        return node;
+    }
+
+    Block empty_block(const RawConnection& raw, Problems& problems, const char* name) const {
+        return {empty_, raw.name + "." + name, raw.file, problems};
     }
 
     void check_spec() {
@@ -337,6 +344,7 @@ private:
         return split(join(*values, ","), ',');
     }
 
+    const Node empty_;
     Block root_;
     Block secrets_;
     Block inputs_;

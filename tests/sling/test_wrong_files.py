@@ -201,7 +201,7 @@ WARNINGS = {
 }
 
 
-class WrongFiles(SlingTest):
+class WrongFile(SlingTest):
     def setUp(self):
         super().setUp()
         self.user.write_env(OFFLINE_ENV)
@@ -217,6 +217,8 @@ class WrongFiles(SlingTest):
                  for level in ("FAIL", "warn")}
         return result.code, lines["FAIL"], lines["warn"]
 
+
+class WrongFiles(WrongFile):
     def test_wrong_files(self):
         self.assertGreaterEqual(len(FILES), 60)
         for name, (content, *messages) in FILES.items():
@@ -247,3 +249,99 @@ class WrongFiles(SlingTest):
             result = self.user.run(verb)
             self.assertEqual(result.code, 65, result.text)
             self.assertIn("replication.yaml: Unable to open replication path: No such file or directory", result.text)
+
+
+ENV = """connections:
+  ZOHO_CRM:
+    type: api
+    spec: zoho_crm
+    secrets: { client_id: MY_ID, client_secret: MY_SECRET, soid: ZohoCRM.12345678 }
+  MY_POSTGRES:
+    type: postgres
+    host: db.example.com
+    user: sling
+    password: hunter2
+    database: warehouse
+"""
+NOT_FOUND = ("replication.yaml:1: source: could not find source connection: ZOHO_CRM; no connection is defined",
+             "replication.yaml:2: target: could not find target connection: MY_POSTGRES; no connection is defined")
+
+
+def zoho(line):
+    """The connection with another line in it; that is line 5."""
+    return "    spec: zoho_crm\n", "    spec: zoho_crm\n    %s\n" % line
+
+
+def postgres(line):
+    """The same for the database; that is line 9."""
+    return "    user: sling\n", "    %s\n    user: sling\n" % line
+
+
+# Name: (what is replaced by what, each message in order; `env:` stands for the file's path).
+ENV_FILES = {
+    "no connections": ((ENV, ""), *NOT_FOUND),
+    "a list at the root": ((ENV, "- ZOHO_CRM\n"), "env:1: expected a map with `connections`", *NOT_FOUND),
+    "connections as a list": ((ENV, "connections: [ZOHO_CRM]\n"), "env:1: could not parse `connections`: expected a map",
+                              *NOT_FOUND),
+    "a tab": (("    type: api", "\ttype: api"), "env:3: Error parsing yaml content: end of map not found; YAML is indented with "
+              "spaces, not with tabs", *NOT_FOUND),
+    "an open quote": (("hunter2", '"hunter2'), "env:10: " + QUOTE, *NOT_FOUND),
+    "no host": (("    host: db.example.com\n", ""), "env:6: MY_POSTGRES.host: Property value not provided: host"),
+    "no database": (("    database: warehouse\n", ""), "env:6: MY_POSTGRES.database: Property value not provided: database"),
+    "no user": (("    user: sling\n", ""), "env:6: MY_POSTGRES.user: Property value not provided: user"),
+    "another database": (("type: postgres", "type: mysql"),
+                         "env:6: MY_POSTGRES: connection MY_POSTGRES can not be a target: expected type postgres or sqlite"),
+    "a port that is a word": (postgres("port: five"), "env:9: MY_POSTGRES.port: expected a port from 1 to 65535"),
+    "sslmode on": (postgres("sslmode: on"), "env:9: MY_POSTGRES.sslmode: expected disable, allow, prefer, require, verify-ca or "
+                   "verify-full"),
+    "no soid": ((", soid: ZohoCRM.12345678", ""), "env:5: ZOHO_CRM.secrets.soid: connection ZOHO_CRM has neither the secret "
+                "`soid` nor `refresh_token`"),
+    "no client_id": (("client_id: MY_ID, ", ""), "env:5: ZOHO_CRM.secrets.client_id: connection ZOHO_CRM has no secret `client_id`"),
+    "no secrets": (("    secrets: { client_id: MY_ID, client_secret: MY_SECRET, soid: ZohoCRM.12345678 }\n", ""),
+                   "env:2: ZOHO_CRM.secrets.client_id: connection ZOHO_CRM has no secret `client_id`",
+                   "env:2: ZOHO_CRM.secrets.client_secret: connection ZOHO_CRM has no secret `client_secret`",
+                   "env:2: ZOHO_CRM.secrets.soid: connection ZOHO_CRM has neither the secret `soid` nor `refresh_token`"),
+    "another spec": (("spec: zoho_crm", "spec: stripe"), "env:4: ZOHO_CRM.spec: only spec zoho_crm is supported"),
+    "a date of another country": (zoho("inputs: { anchor_date: 01/02/2024 }"), "env:5: ZOHO_CRM.inputs.anchor_date: `anchor_date` "
+                                  "must be a date YYYY-MM-DD or `all`"),
+    "the 30th of February": (zoho("inputs: { anchor_date: 2024-02-30 }"), "env:5: ZOHO_CRM.inputs.anchor_date: `anchor_date` must "
+                             "be a date YYYY-MM-DD or `all`"),
+    "a rate in words": (zoho("inputs: { rate: fast }"), "env:5: ZOHO_CRM.inputs.rate: expected a whole number from 1 to 100000"),
+    "a data centre that there is not": (zoho("data_center: europe"), "env:5: ZOHO_CRM.data_center: expected one of us eu in au jp "
+                                        "ca cn sa uk ae"),
+    "no encryption": (("soid: Z", "api_domain: http://www.zohoapis.com, soid: Z"), "env:5: ZOHO_CRM.secrets.api_domain: http:// is "
+                      "accepted for loopback addresses only"),
+    "a host of somebody else": (("soid: Z", "api_domain: https://www.zohoapis.com.example.net, soid: Z"),
+                                "env:5: ZOHO_CRM.secrets.api_domain: www.zohoapis.com.example.net is none of Zoho's hosts; list it "
+                                "in inputs.extra_hosts if it is meant"),
+    "a secret in a file that is not there": (("client_secret: MY_SECRET", "client_secret: file:/nonexistent"),
+                                             "env:5: ZOHO_CRM.secrets.client_secret: could not read /nonexistent: No such file or "
+                                             "directory"),
+}
+
+
+class WrongConnections(WrongFile):
+    """The same for env.yaml."""
+
+    def test_wrong_files(self):
+        for name, ((old, new), *messages) in ENV_FILES.items():
+            with self.subTest(name):
+                self.assertIn(old, ENV)
+                self.user.write_env(ENV.replace(old, new))
+                code, failures, warnings = self.told(FLOW)
+                failures = [line.replace(str(self.user.env_yaml), "env") for line in failures]
+                self.assertEqual((code, failures, warnings), (65, messages, []))
+                self.assertNotIn("hunter2", "".join(failures))
+
+    def test_an_object_without_a_schema(self):
+        self.user.write_env(ENV)
+        self.assertEqual(self.told(FLOW.replace("a.b", "leads")), (65, [
+            "replication.yaml:3: streams.leads.object: stream `leads`: did not specify schema. Please specify schema in object name."], []))
+
+    def test_a_connection_that_is_not_there(self):
+        result = self.user.run("conns", "test", "NOBODY")
+        self.assertEqual(result.code, 1)
+        self.assertIn("Invalid Connection name: NOBODY. Make sure it is created", result.err)
+        result = self.user.run("check", "--offline", "--env-file", "nowhere.yaml")
+        self.assertEqual(result.code, 65)
+        self.assertIn("nowhere.yaml: could not be read: No such file or directory", result.out)
