@@ -118,38 +118,27 @@ class Takeover(DatabaseChaos):
 
     def stop_in_commit(self, home):
         """With its transaction open, and the lock on the lease in it."""
+        return self.stop_at(home, "plan")
+
+    def stop_in_statement(self, home):
+        """The same, and a statement sent but for its last message: no timeout of PostgreSQL runs then."""
+        return self.stop_at(home, "before_sync")
+
+    def stop_at(self, home, moment):
+        """Stops the process, and its network, when the proxy asks at that moment of a transaction of ours."""
         stopped = threading.Event()
 
-        def judge(connection):
+        def ask(connection):
             if not stopped.is_set() and any(s.startswith("UPDATE") and "sync_state" in s for s in connection.statements):
                 home.proxy.blackhole()
                 home.run_daemon.signal(signal.SIGSTOP)
                 stopped.set()
             return "pass"
-        home.proxy.plan = judge
-        self.assertTrue(stopped.wait(60), "no commit to stop in")
+        setattr(home.proxy, moment, ask)
+        self.assertTrue(stopped.wait(60), "never came to that moment")
 
         def wake():
-            home.proxy.plan = None
-            home.proxy.heal()
-            home.run_daemon.signal(signal.SIGCONT)
-            self.must_leave(home)
-        return wake
-
-    def stop_in_statement(self, home):
-        """With its transaction open, and a statement sent but for its last message: no timeout of PostgreSQL runs then."""
-        stopped = threading.Event()
-
-        def hold(connection):
-            if not stopped.is_set() and any(s.startswith("UPDATE") and "sync_state" in s for s in connection.statements):
-                home.proxy.blackhole()
-                home.run_daemon.signal(signal.SIGSTOP)
-                stopped.set()
-        home.proxy.before_sync = hold
-        self.assertTrue(stopped.wait(60), "no statement to stop in")
-
-        def wake():
-            home.proxy.before_sync = None
+            setattr(home.proxy, moment, None)
             home.proxy.heal()
             home.run_daemon.signal(signal.SIGCONT)
             self.must_leave(home)
