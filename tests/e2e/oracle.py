@@ -242,6 +242,19 @@ def same(kind, expected, found, stored, is_sqlite):
 
 # The two sides
 
+@dataclass(frozen=True)
+class Mapping:
+    """What a setup asks for beyond the contract's defaults; each test states it by itself."""
+
+    names: object = column_names  # API names to column names.
+    kinds: dict = field(default_factory=dict)  # API name to kind of column, instead of Zoho's.
+    types: dict = field(default_factory=dict)  # API name to declared type, instead of the contract's.
+    adopted: bool = False  # The table was there before: key, types and further columns are its own.
+
+
+CONTRACT = Mapping()
+
+
 @dataclass
 class Column:
     api_name: str
@@ -270,17 +283,17 @@ class Report:
         return "\n  ".join([head] + self.problems[:12] + (["…"] if len(self.problems) > 12 else []))
 
 
-def expected_columns(simulator, stream, module):
-    """The columns that the contract wants, and whether they come from a field list."""
+def expected_columns(simulator, stream, module, mapping=CONTRACT):
+    """The columns that the contract wants, under the setup's own mapping."""
     if stream in LOOSE:
         records = [parse_json(line)["list_view"] for line in simulator.ledger_lines(stream)]
         keys = sorted({key for record in records for key in record})
         kinds = {key: kind_of_value(key, [r.get(key) for r in records]) for key in keys}
-        names = column_names([key.lstrip("$") for key in keys])
-        return [Column(key, names[key.lstrip("$")], kinds[key]) for key in keys]
+        names = mapping.names([key.lstrip("$") for key in keys])
+        return [Column(key, names[key.lstrip("$")], mapping.kinds.get(key, kinds[key])) for key in keys]
     fields = {f["api_name"]: f for f in simulator.fields(module) if not f["virtual_field"]}
-    names = column_names(fields)
-    return [Column(name, names[name], kind_of_field(f), f["field_label"]) for name, f in fields.items()]
+    names = mapping.names(fields)
+    return [Column(name, names[name], mapping.kinds.get(name, kind_of_field(f)), f["field_label"]) for name, f in fields.items()]
 
 
 def table_columns(target, stream):
@@ -293,7 +306,7 @@ def table_columns(target, stream):
         "select name, type from pragma_table_info(?)", target.table(stream))}
 
 
-def check_columns(target, stream, columns, report):
+def check_columns(target, stream, columns, report, mapping):
     """Names, types, key and comments. False when the rows can not be read because of it."""
     found = table_columns(target, stream)
     if not found:
@@ -303,12 +316,15 @@ def check_columns(target, stream, columns, report):
     missing = sorted((set(wanted) | OURS) - set(found))
     for name in missing:
         report.note("column missing", name)
+    if mapping.adopted:
+        return not missing
     for name in sorted(set(found) - set(wanted) - OURS):
         report.note("column not wanted", name)
     types = POSTGRES_TYPES if target.kind == "postgres" else SQLITE_TYPES
     for name, column in wanted.items():
-        if name in found and found[name] != types[column.kind]:
-            report.note("column type", "%s is %r, not %r" % (name, found[name], types[column.kind]))
+        type_ = mapping.types.get(column.api_name, types[column.kind])
+        if name in found and found[name] != type_:
+            report.note("column type", "%s is %r, not %r" % (name, found[name], type_))
     check_key(target, stream, report)
     if target.kind == "postgres" and stream not in LOOSE:
         check_comments(target, stream, columns, report)
@@ -382,21 +398,23 @@ def unequal_columns(columns, record, stored, is_sqlite, noise=()):
 class Comparison:
     """One stream, compared."""
 
-    def __init__(self, simulator, target, stream, module=None, deletes="soft", gone=(), since=None, partial=False, fields=None):
+    def __init__(self, simulator, target, stream, module=None, deletes="soft", gone=(), since=None, partial=False, fields=None,
+                 mapping=CONTRACT):
         self.simulator, self.target, self.stream = simulator, target, stream
         self.module = module or {"meetings": "Events"}.get(stream, stream.capitalize())
         self.is_sqlite = target.kind == "sqlite"
         self.deletes = deletes
         self.gone = set(gone)  # Ids that the table must still show as deleted.
         self.since = since
+        self.mapping = mapping
         self.fields = fields  # API names of what is selected; None for all.
         self.partial = partial  # In the middle of a walk: rows may be missing or old, never wrong.
         self.report = Report(stream)
 
     def run(self):
-        self.columns = [c for c in expected_columns(self.simulator, self.stream, self.module)
+        self.columns = [c for c in expected_columns(self.simulator, self.stream, self.module, self.mapping)
                         if self.fields is None or c.api_name in self.fields]
-        if not check_columns(self.target, self.stream, self.columns, self.report):
+        if not check_columns(self.target, self.stream, self.columns, self.report, self.mapping):
             return self.report
         rows, repeated = read_rows(self.target, self.stream, self.columns)
         for record in repeated:
@@ -444,8 +462,8 @@ class Comparison:
         return self.judge_content(record, entry, row)
 
     def judge_content(self, record, entry, row, any_version=False):
-        if row[1] is None:
-            return "torn", "_synced_at is NULL"
+        if row[1] is None and not self.mapping.adopted:
+            return "torn", "_synced_at is NULL"  # Of an adopted row it is, until the row changes.
         noise = NOISE.get(self.stream, ())
         wrong = unequal_columns(self.columns, entry["list_view"], row[0], self.is_sqlite, noise)
         if not wrong:

@@ -19,6 +19,15 @@ defaults:
 
 MODULES = {"meetings": "Events"}
 
+# What Sling makes of a column in PostgreSQL, by what Zoho's values look like to it.
+SLING_TYPES = {"integer": "bigint", "number": "numeric", "boolean": "bool", "date": "date", "datetime": "timestamptz",
+               "json": "jsonb", "text": "varchar(65500)"}
+
+
+def normalized(api_names):
+    """Sling's default casing: `Email` and `Last_Name` are kept and quoted, names of one case become lower."""
+    return {name: name.lower() if name in (name.lower(), name.upper()) else name for name in api_names}
+
 
 def module_of(stream):
     return MODULES.get(stream, stream.capitalize())
@@ -150,3 +159,46 @@ connections:
         for stream in ("leads", "contacts", "users"):
             report = oracle.compare(self.sim, self.target, stream)
             self.assertTrue(report.is_equal() and report.rows > 0, report.text())
+
+    def test_selected_fields(self):
+        selected = ["Deal_Name", "Stage", "Amount", "Account_Name"]
+        self.prepare(self.sim, self.target, HEAD + "streams:\n  deals:\n    select: [deal_name, Stage, amount, 'Account*', -Account_X]\n")
+        for _ in range(2):
+            self.ok("sync")
+            self.whole(["deals"], fields=selected + ["id", "Modified_Time"])
+            self.changes(["deals"])
+
+    def made_by_sling(self, module, table):
+        """A table as Sling leaves it after a run: its names, its types, no key, and all that there was. Returns the ids."""
+        fields = [f for f in self.sim.fields(module) if not f["virtual_field"]]
+        names = normalized([f["api_name"] for f in fields])
+        kinds = {f["api_name"]: oracle.kind_of_field(f) for f in fields}
+        self.target.rows("create schema zoho_crm")
+        self.target.rows("create table %s (%s)" % (table, ", ".join(
+            '"%s" %s' % (names[name], SLING_TYPES[kind]) for name, kind in kinds.items())))
+        records = [oracle.parse_json(line) for line in self.sim.ledger_lines(module)]
+        records = [r["list_view"] for r in records if not r["deleted"]]
+        for record in records:
+            values = [record.get(name) for name in kinds]
+            self.target.rows("insert into %s values (%s)" % (table, ", ".join(["%s"] * len(values))), *[
+                json.dumps(v, default=str) if kind == "json" and v is not None else v
+                for v, kind in zip(values, kinds.values())])
+        return {int(r["id"]) for r in records}
+
+    def test_a_table_that_sling_made(self):
+        """Its names, types and rows are taken as they are, and followed from there."""
+        before = self.made_by_sling("Contacts", "zoho_crm.contacts")
+        self.target.rows("alter table zoho_crm.contacts add column note text")
+        self.target.rows("update zoho_crm.contacts set note = 'ours'")
+        self.assertGreater(len(before), 10)
+        self.changes(["contacts"])
+        self.prepare(self.sim, self.target, HEAD + "streams:\n  contacts:\n")
+        mapping = oracle.Mapping(names=normalized, adopted=True)
+        for _ in range(2):
+            self.ok("sync")
+            self.whole(["contacts"], mapping=mapping)
+            self.changes(["contacts"])
+        kept = self.target.rows("select count(*), count(note) from zoho_crm.contacts where id = any (%s)", list(before))
+        self.assertEqual(kept, [(len(before), len(before))])
+        self.assertFalse(self.target.rows("select 1 from pg_attribute where attrelid = 'zoho_crm.contacts'::regclass and"
+                                          " attname = 'last_name'"))
