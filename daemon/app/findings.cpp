@@ -60,9 +60,13 @@ SyncError not_synced_yet(const StreamKey& key) {
                 " yet: run `zohosyncd sync` first"};
 }
 
-void store_findings(Sink& sink, const StreamKey& key, const Findings& findings) {
+void store_findings(Sink& sink,
+                    const StreamKey& key,
+                    const Findings& findings,
+                    std::optional<std::int64_t> mended_generation) {
     const auto& left = findings.left;
-    sink.record_verification(key, {findings.at.value(), left.missing, left.extra, left.differing});
+    sink.record_verification(
+        key, {findings.at.value(), left.missing, left.extra, left.differing, mended_generation});
     metrics::set(metrics::Metric::rows_source,
                  {{"stream", key.stream}},
                  static_cast<double>(findings.compared));

@@ -46,8 +46,12 @@ void note_difference(Findings& findings,
                      std::int64_t id,
                      bool is_left);
 
-/// The end of a verification: stores what is left, and says it.
-void store_findings(Sink& sink, const StreamKey& key, const Findings& findings);
+/// The end of a verification: stores what is left, and says it. `mended_generation` as in
+/// Verification.
+void store_findings(Sink& sink,
+                    const StreamKey& key,
+                    const Findings& findings,
+                    std::optional<std::int64_t> mended_generation);
 
 /// Nothing can be compared with a table that no sync has filled.
 SyncError not_synced_yet(const StreamKey& key);
@@ -63,6 +67,7 @@ struct VerifyMemory {
     std::optional<RowVersion> last_ahead; ///< The last row that was ever put there.
     bool has_all_rows = false;            ///< The target has none behind it.
     std::set<std::int64_t> judged;        ///< Differences; so that none counts twice.
+    std::int64_t generation = 0;          ///< The stream's when it began.
 };
 
 } // namespace zohosyncd

@@ -40,6 +40,7 @@ Findings LooseVerification::run() {
         throw not_synced_yet(key_);
     }
     require_same_organisation(context_, *state);
+    const auto generation = state->generation;
     const Suspects found = walk_twice();
     Suspects left = found;
     const bool has_found =
@@ -51,7 +52,10 @@ Findings LooseVerification::run() {
     note(found.missing, left.missing, DifferenceKind::missing);
     note(found.extra, left.extra, DifferenceKind::extra);
     note(found.differing, left.differing, DifferenceKind::differing);
-    store_findings(context_.sink, key_, findings_);
+    store_findings(context_.sink,
+                   key_,
+                   findings_,
+                   options_.repairs ? std::optional(generation) : std::nullopt);
     return findings_;
 }
 

@@ -148,8 +148,8 @@ private:
             if (is_staged || moved_back || state->mapping_hash != hash) {
                 return anchor;
             }
-            const auto mark =
-                state->consistent_as_of ? state->consistent_as_of : state->high_water_mark;
+            const auto complete = complete_as_of(*state);
+            const auto mark = complete ? complete : state->high_water_mark;
             return mark ? std::max(anchor, *mark - config_.daemon.overlap) : anchor;
         }();
         const bool resumes = stored && stored->is_staged == is_staged &&

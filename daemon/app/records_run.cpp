@@ -58,6 +58,9 @@ void RecordsRun::run() {
     ZOHOSYNCD_FAILPOINT("run.prepared");
     at_start_ = recorder_.checkpoint_from(prepared_.state);
     checkpoint_ = at_start_;
+    if (takes_over()) {
+        take_over();
+    }
     choose_anchor();
     reader_ =
         std::make_unique<ListReader>(context_.client, stream_.endpoint.module, prepared_.schema);
@@ -101,6 +104,46 @@ std::optional<bool> RecordsRun::known_comparison() const {
     return known < 0 ? std::nullopt : std::optional(known == 1);
 }
 
+/// The table was there before its stream, and no run has got to its end yet.
+bool RecordsRun::takes_over() const {
+    return prepared_.state.unverified && !complete_as_of(prepared_.state) &&
+           prepared_.state.high_water_mark && !prepared_.state.mapping_hash.empty();
+}
+
+std::chrono::sys_seconds RecordsRun::zoho_now() const {
+    return std::max(context_.organisation.first_contact,
+                    context_.clock.wall_seconds() + context_.gate.snapshot().clock_skew);
+}
+
+/// The mark is the table's word, not ours. One in Zoho's future shows that its times are not
+/// Zoho's: then nothing tells up to where the table is complete, and the list is read from the
+/// anchor.
+void RecordsRun::take_over() {
+    const bool is_believed = *prepared_.state.high_water_mark <= zoho_now();
+    log::event(
+        Level::warn,
+        "table_taken_over",
+        {kv("stream", stream_.endpoint.stream),
+         kv("high_water_mark", format_utc(*prepared_.state.high_water_mark)),
+         kv("hint",
+            is_believed ? "reading goes on there; the stream counts as fresh once `zohosyncd "
+                          "verify --repair` was run"
+                        : "that is in the future and not believed: reading begins at the anchor; "
+                          "the stream counts as fresh once `zohosyncd verify --repair` was run")});
+    if (!is_believed) {
+        checkpoint_.high_water_mark.reset();
+    }
+}
+
+/// Without a date that somebody chose, a table that is taken over has no hole between its newest
+/// row and the anchor.
+std::chrono::sys_seconds RecordsRun::default_anchor() const {
+    const auto usual = context_.organisation.default_anchor();
+    return takes_over() && checkpoint_.high_water_mark
+               ? std::min(usual, *checkpoint_.high_water_mark - context_.config.daemon.overlap)
+               : usual;
+}
+
 void RecordsRun::choose_anchor() {
     const auto& source = context_.config.source;
     std::optional<std::chrono::sys_seconds> configured = source.anchor_date;
@@ -109,7 +152,7 @@ void RecordsRun::choose_anchor() {
     }
     const auto& stored = prepared_.state.anchor;
     if (!stored) {
-        checkpoint_.anchor = configured.value_or(context_.organisation.default_anchor());
+        checkpoint_.anchor = configured.value_or(default_anchor());
     } else if (configured && *configured < *stored) {
         checkpoint_.anchor = configured; // Moved back: lower_bound() begins there once.
     }
@@ -118,7 +161,8 @@ void RecordsRun::choose_anchor() {
 /// The rows so far lack something: all of them in a refresh, those since an earlier anchor, or
 /// columns that were added.
 bool RecordsRun::must_backfill() const {
-    return is_staged() || prepared_.state.anchor != checkpoint_.anchor ||
+    const auto& anchor = prepared_.state.anchor;
+    return is_staged() || (anchor && anchor != checkpoint_.anchor) ||
            prepared_.state.mapping_hash != mapping_hash_;
 }
 

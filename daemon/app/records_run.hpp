@@ -35,6 +35,10 @@ private:
     [[nodiscard]] std::optional<bool> known_comparison() const;
     void check_selection(const std::vector<ZohoField>& fields);
     void choose_anchor();
+    [[nodiscard]] bool takes_over() const;
+    void take_over();
+    [[nodiscard]] std::chrono::sys_seconds default_anchor() const;
+    [[nodiscard]] std::chrono::sys_seconds zoho_now() const;
     [[nodiscard]] Scan choose_scan();
     [[nodiscard]] bool must_backfill() const;
     [[nodiscard]] std::chrono::sys_seconds lower_bound() const;

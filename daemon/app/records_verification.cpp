@@ -41,6 +41,7 @@ bool RecordsVerification::advance(std::size_t pages) {
     prepare();
     if (!memory_.scan) {
         memory_.scan.emplace(state_.anchor.value(), std::nullopt);
+        memory_.generation = state_.generation;
     }
     for (; pages > 0 && !memory_.scan->finished(); --pages) {
         compare_page();
@@ -48,7 +49,10 @@ bool RecordsVerification::advance(std::size_t pages) {
     if (!memory_.scan->finished()) {
         return false;
     }
-    store_findings(context_.sink, key_, memory_.findings);
+    store_findings(context_.sink,
+                   key_,
+                   memory_.findings,
+                   options_.repairs ? std::optional(memory_.generation) : std::nullopt);
     return true;
 }
 
@@ -234,8 +238,8 @@ std::vector<std::size_t> RecordsVerification::rows_unlike(const Batch& records) 
 }
 
 bool RecordsVerification::is_due(std::chrono::sys_seconds version) const {
-    return state_.consistent_as_of &&
-           version < *state_.consistent_as_of - context_.config.daemon.overlap;
+    const auto complete = complete_as_of(state_);
+    return complete && version < *complete - context_.config.daemon.overlap;
 }
 
 void RecordsVerification::judge_records(Batch& records) {

@@ -84,7 +84,7 @@ checkpoint_from(const RunContext& context, const StreamConfig& stream, const Str
     checkpoint.anchor = state.anchor;
     checkpoint.high_water_mark = state.high_water_mark;
     checkpoint.deletes_mark = state.deletes_mark;
-    checkpoint.consistent_as_of = state.consistent_as_of;
+    checkpoint.consistent_as_of = complete_as_of(state);
     checkpoint.scan = state.scan;
     checkpoint.mapping_hash = state.mapping_hash;
     checkpoint.generation = state.generation;

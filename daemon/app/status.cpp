@@ -27,6 +27,10 @@ std::optional<std::int64_t> freshness(const StreamState& state, std::chrono::sys
 }
 
 std::string trouble_of(const StreamState& state) {
+    if (state.last_error.empty() && state.unverified) {
+        return "verification needed: the table was taken over with its rows; run `zohosyncd verify "
+               "--repair`";
+    }
     if (state.last_error.empty() && needs_verification(state)) {
         return "verification needed: deletions since " + format_utc(*state.deletes_mark) +
                " may be unknown; run `zohosyncd verify --repair`";

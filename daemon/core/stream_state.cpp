@@ -41,7 +41,14 @@ std::optional<std::chrono::sys_seconds> deletions_known_until(const StreamState&
     return is_verified ? std::max(*state.deletes_mark, state.verification->at) : state.deletes_mark;
 }
 
+std::optional<std::chrono::sys_seconds> complete_as_of(const StreamState& state) {
+    return state.consistent_as_of ? state.consistent_as_of : state.unverified_as_of;
+}
+
 bool needs_verification(const StreamState& state) {
+    if (state.unverified) {
+        return true;
+    }
     const auto known = deletions_known_until(state);
     return known && state.consistent_as_of && *state.consistent_as_of - *known > deletions_kept;
 }

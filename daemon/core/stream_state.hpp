@@ -55,6 +55,9 @@ struct Verification {
     std::uint64_t missing = 0;   ///< Records of Zoho without a live row.
     std::uint64_t extra = 0;     ///< Live rows without a record.
     std::uint64_t differing = 0; ///< Rows that are not the record as Zoho has it.
+    /// Set when it also mended: the stream's generation when it began. Ends `unverified`, if the
+    /// generation is still the same. Not stored.
+    std::optional<std::int64_t> mended_generation = std::nullopt;
 };
 
 /// One row of sync_state.
@@ -78,7 +81,15 @@ struct StreamState {
     int consecutive_failures = 0;
     std::string last_error;
     std::optional<Verification> verification;
+    /// The table was taken over with rows of somebody else, and no verification has mended them
+    /// yet. So long complete runs move `unverified_as_of` instead of `consistent_as_of`.
+    bool unverified = false;
+    std::optional<std::chrono::sys_seconds> unverified_as_of;
 };
+
+/// The Date of the last complete run, whatever the rows before it are worth. It decides where a
+/// scan begins; how fresh a stream is, `consistent_as_of` alone tells.
+[[nodiscard]] std::optional<std::chrono::sys_seconds> complete_as_of(const StreamState& state);
 
 /// Zoho keeps a deleted record in its bin for 60 days, and so long at least lists its deletion
 /// (zoho-api-facts §8). Later it can not come back.
@@ -89,8 +100,9 @@ constexpr std::chrono::seconds deletions_kept = std::chrono::days(60);
 [[nodiscard]] std::optional<std::chrono::sys_seconds>
 deletions_known_until(const StreamState& state);
 
-/// Whether deletions may be unknown because nobody asked for them while Zoho listed them: the mark
-/// stays where it was, and only a verification can tell which rows are gone.
+/// Whether only a verification can tell what the rows are worth: the table was taken over, or
+/// deletions may be unknown because nobody asked for them while Zoho listed them (then their mark
+/// stays where it was).
 [[nodiscard]] bool needs_verification(const StreamState& state);
 
 /// A stream that its target is ready for.

@@ -29,6 +29,9 @@ const StreamState* state_of(const StatusView& view, const StreamSetup& plan) {
 std::string
 why_not_fresh(const StreamLine& line, const StatusView& view, std::optional<seconds> most) {
     const auto age = freshness(line, view);
+    if (line.state != nullptr && line.state->unverified) {
+        return "its table was taken over; `zohosyncd verify --repair` has to be run once";
+    }
     if (!age) {
         return "no run of it is complete yet";
     }

@@ -63,9 +63,11 @@ std::string quote_table(const TableName& name) {
 }
 
 std::string and_id_of_zoho(const BoundTable& table) {
+    // Zoho's have up to 19 digits; those that a bigint may not hold are nobody's yet.
     return table.columns.front().type == "bigint"
-               ? ""
-               : " AND t." + table.id() + "::text ~ '^[0-9]{1,18}$'";
+               ? " AND t." + table.id() + " IS NOT NULL"
+               : " AND t." + table.id() +
+                     "::text ~ '^([0-9]{1,18}|[1-8][0-9]{18}|9[01][0-9]{17})$'";
 }
 
 BoundTable bind_table(pqxx::transaction_base& tx,

@@ -60,7 +60,7 @@ struct BoundTable {
 };
 
 /// " AND …" for rows "t" whose id can be Zoho's: an adopted table may keep its ids as text, among
-/// them some that never were. Empty where the column's type says it.
+/// them some that never were, and may hold rows without any.
 std::string and_id_of_zoho(const BoundTable& table);
 
 /// Throws SyncError{sink_refused} when the table is gone, {schema_conflict} when a column is.

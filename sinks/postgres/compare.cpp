@@ -11,12 +11,12 @@ namespace {
 using Microseconds = std::chrono::microseconds;
 
 /// Id and version of the live rows, as a relation "rows(id, version)". What is no time counts as
-/// none: infinity has no place in Zoho.
+/// none.
 std::string versioned_rows(const BoundTable& table) {
     std::string version = "NULL::timestamptz";
     if (table.version) {
-        const auto column = "t." + table.columns[*table.version].quoted + "::timestamptz";
-        version = "CASE WHEN isfinite(" + column + ") THEN " + column + " END";
+        const auto& column = table.columns[*table.version];
+        version = finite_instant("t." + column.quoted, column.type);
     }
     std::string sql = "(SELECT t." + table.id() + "::text::bigint AS id, " + version +
                       " AS version FROM " + table.quoted + " t WHERE t._deleted_at IS NULL";

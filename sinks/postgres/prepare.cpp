@@ -1,7 +1,9 @@
 #include "sinks/postgres/prepare.hpp"
 
+#include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/metrics.hpp"
+#include "sinks/postgres/adopt.hpp"
 #include "sinks/postgres/state.hpp"
 
 namespace zohosyncd::postgres {
@@ -66,53 +68,70 @@ void record_columns(Session& session,
     }
 }
 
+/// What a table is worth that was there before its stream.
+struct TakenOver {
+    std::string mark; ///< Its greatest Modified_Time.
+    bool has_rows = false;
+};
+
 void store_state_row(Session& session,
                      pqxx::work& tx,
                      const StreamKey& key,
-                     const PreparePlan& plan) {
-    const auto mark = plan.adopted_mark.empty()
-                          ? std::string("NULL::timestamptz")
-                          : "(SELECT date_trunc('second', max(" + plan.adopted_mark +
-                                "))::timestamptz FROM " + quote_table(key.target) + ")";
+                     const std::string& hash,
+                     const TakenOver& taken) {
     // A mark vouches for rows of one table; those of another know nothing of it.
     const auto unless_replaced = [](const std::string& column, const std::string& other) {
         return column +
                " = CASE WHEN s.table_id IS NULL OR s.table_id = excluded.table_id THEN s." +
                column + " ELSE " + other + " END, ";
     };
-    tx.exec_params("INSERT INTO " + session.state_table("sync_state") +
-                       " AS s (connection, stream, target, table_id, high_water_mark) VALUES ($1, "
-                       "$2, $3, to_regclass($4), " +
-                       mark + ") ON CONFLICT (connection, stream, target) DO UPDATE SET " +
-                       "high_water_mark = CASE WHEN s.table_id IS NULL THEN "
-                       "coalesce(s.high_water_mark, excluded.high_water_mark)"
-                       " WHEN s.table_id = excluded.table_id THEN s.high_water_mark END, " +
-                       unless_replaced("deletes_mark", "NULL") +
-                       unless_replaced("consistent_as_of", "NULL") +
-                       unless_replaced("scan", "NULL") + unless_replaced("mapping_hash", "NULL") +
-                       unless_replaced("generation", "s.generation + 1") +
-                       unless_replaced("verified_at", "NULL") + "table_id = excluded.table_id",
-                   key.connection,
-                   key.stream,
-                   key.target.text(),
-                   quote_table(key.target));
+    const auto at_first = [](const std::string& column) {
+        return column + " = CASE WHEN s.table_id IS NULL THEN coalesce(s." + column +
+               ", excluded." + column + ") WHEN s.table_id = excluded.table_id THEN s." + column +
+               " END, ";
+    };
+    tx.exec_params(
+        "INSERT INTO " + session.state_table("sync_state") +
+            " AS s (connection, stream, target, table_id, high_water_mark, "
+            "mapping_hash, unverified) VALUES ($1, $2, $3, to_regclass($4), "
+            "nullif($5, '')::timestamptz, nullif($6, ''), $7) ON CONFLICT "
+            "(connection, stream, target) DO UPDATE SET " +
+            at_first("high_water_mark") + at_first("mapping_hash") +
+            unless_replaced("deletes_mark", "NULL") + unless_replaced("consistent_as_of", "NULL") +
+            unless_replaced("unverified_as_of", "NULL") + unless_replaced("scan", "NULL") +
+            unless_replaced("generation", "s.generation + 1") +
+            unless_replaced("verified_at", "NULL") +
+            "unverified = CASE WHEN s.table_id = excluded.table_id THEN s.unverified "
+            "ELSE excluded.unverified END, table_id = excluded.table_id",
+        key.connection,
+        key.stream,
+        key.target.text(),
+        quote_table(key.target),
+        taken.mark,
+        hash,
+        taken.has_rows);
     tx.exec_params("DELETE FROM " + session.state_table("absent") + " WHERE target = $1",
                    key.target.text());
 }
 
+/// What one preparation works with.
+struct Preparation {
+    const StreamKey& key;
+    const StreamSchema& wanted;
+    const PreparePlan& plan;
+    std::string mark; ///< Of a table that is taken over.
+};
+
 /// True when columns were added to a table that holds rows.
-bool apply(Session& session,
-           Leases& leases,
-           pqxx::work& tx,
-           const StreamKey& key,
-           const PreparePlan& plan) {
+bool apply(Session& session, Leases& leases, pqxx::work& tx, const Preparation& preparation) {
+    const auto& [key, wanted, plan, mark] = preparation;
     leases.check(tx);
     tx.exec("SET LOCAL lock_timeout = 500; SET LOCAL statement_timeout = '15min'");
     // CREATE SCHEMA IF NOT EXISTS fails when two of us do it at once.
     tx.exec_params("SELECT pg_advisory_xact_lock(hashtextextended('zohosyncd ddl ' || $1, 0))",
                    session.options().state_schema);
     bool has_rows = false;
-    if (plan.adds_columns) {
+    if (plan.adds_columns || plan.takes_over) {
         has_rows =
             tx.exec1("SELECT EXISTS (SELECT FROM " + quote_table(key.target) + ")")[0].as<bool>();
     }
@@ -123,10 +142,14 @@ bool apply(Session& session,
     ZOHOSYNCD_FAILPOINT("postgres.prepare.columns");
     record_columns(session, tx, key.target.text(), plan);
     if (plan.store_state) {
-        store_state_row(session, tx, key, plan);
+        // Rows without the columns that were added just now lack their values, however new they
+        // are: without the hash the first scan begins at the anchor.
+        const bool goes_on = !mark.empty() && !plan.adds_columns;
+        store_state_row(
+            session, tx, key, goes_on ? mapping_hash(wanted) : std::string{}, {mark, has_rows});
         ZOHOSYNCD_FAILPOINT("postgres.prepare.state");
     }
-    return has_rows;
+    return has_rows && plan.adds_columns;
 }
 
 std::string lock_holders(Session& session, const TableName& table) {
@@ -140,15 +163,13 @@ std::string lock_holders(Session& session, const TableName& table) {
     });
 }
 
-bool apply_politely(Session& session,
-                    Leases& leases,
-                    const StreamKey& key,
-                    const PreparePlan& plan) {
+bool apply_politely(Session& session, Leases& leases, const Preparation& preparation) {
+    const auto& key = preparation.key;
     const std::string what = "prepare table " + key.target.text();
     for (int attempt = 1;; ++attempt) {
         try {
             return session.write(
-                what, {}, [&](pqxx::work& tx) { return apply(session, leases, tx, key, plan); });
+                what, {}, [&](pqxx::work& tx) { return apply(session, leases, tx, preparation); });
         } catch (const SyncError& error) {
             if (error.sqlstate() != "55P03") {
                 throw;
@@ -167,41 +188,22 @@ bool apply_politely(Session& session,
     }
 }
 
-void create_unique_index(Session& session, const StreamKey& key, const PreparePlan& plan) {
-    const auto& id = plan.names.front();
-    const std::string what = "index table " + key.target.text();
-    // CONCURRENTLY leaves an invalid index behind when it fails.
-    const auto drop = "DROP INDEX CONCURRENTLY IF EXISTS " + quote_identifier(key.target.schema) +
-                      "." + plan.unique_index;
+bool carry_out(Session& session, Leases& leases, Preparation preparation) {
+    const auto& [key, wanted, plan, mark] = preparation;
     try {
-        session.outside_transaction(what, [&](pqxx::nontransaction& tx) {
-            tx.exec("SET statement_timeout = 0");
-            tx.exec(drop);
-            tx.exec("CREATE UNIQUE INDEX CONCURRENTLY " + plan.unique_index + " ON " +
-                    quote_table(key.target) + " (" + quote_identifier(id) + ")");
-            return true;
-        });
-        session.drop(); // With its settings.
+        if (!plan.unique_index.empty()) {
+            create_unique_index(session, wanted, plan);
+        }
+        if (plan.takes_over) {
+            preparation.mark = mark_of_adopted(session, wanted, plan);
+        }
+        return apply_politely(session, leases, preparation);
     } catch (const SyncError& error) {
-        session.drop(); // With its settings.
-        if (blames_data(error.sqlstate())) {
-            session.outside_transaction(
-                what, [&](pqxx::nontransaction& tx) { return tx.exec(drop).size(); });
+        if (error.sqlstate() != insufficient_privilege ||
+            error.kind() == ErrorKind::schema_conflict) {
+            throw; // Nothing about rights, or said already.
         }
-        if (error.kind() == ErrorKind::sink_down || error.kind() == ErrorKind::sink_full ||
-            error.kind() == ErrorKind::sink_conflict) {
-            throw;
-        }
-        const auto table = quote_table(key.target);
-        const auto column = quote_identifier(id);
-        throw SyncError(ErrorKind::schema_conflict,
-                        "table " + key.target.text() + " has no unique index on " + id +
-                            " and we could not make one (" + error.sqlstate() + " " +
-                            condition_name(error.sqlstate()) + "); run: DELETE FROM " + table +
-                            " a USING " + table + " b WHERE a." + column + " = b." + column +
-                            " AND a.ctid < b.ctid; CREATE UNIQUE INDEX ON " + table + " (" +
-                            column + ");")
-            .with_sqlstate(error.sqlstate());
+        throw lacks_rights(session, wanted, plan);
     }
 }
 
@@ -276,10 +278,7 @@ PreparedStream prepare_stream(Session& session,
             }
             return prepared;
         }
-        if (!plan.unique_index.empty()) {
-            create_unique_index(session, key, plan);
-        }
-        const bool fills_columns = apply_politely(session, leases, key, plan);
+        const bool fills_columns = carry_out(session, leases, {key, wanted, plan, {}});
         ZOHOSYNCD_FAILPOINT("postgres.prepare.applied");
         prepared.created_table = prepared.created_table || plan.creates_table;
         prepared.added_columns_to_existing_rows =

@@ -1,5 +1,7 @@
 #include "sinks/postgres/prepare_plan.hpp"
 
+#include "sinks/postgres/statements.hpp"
+
 #include <algorithm>
 #include <map>
 
@@ -79,6 +81,7 @@ public:
             check_adopted();
             extend_table();
             plan_.store_state = !seen_.has_state || seen_.state_table_id != seen_.table->oid;
+            plan_.takes_over = plan_.store_state;
         } else {
             create_table();
             plan_.store_state = true;
@@ -91,6 +94,7 @@ public:
 private:
     void create_table() {
         plan_.creates_table = true;
+        plan_.creates_schema = !seen_.has_schema;
         if (!seen_.has_schema) {
             plan_.ddl.push_back("CREATE SCHEMA IF NOT EXISTS " +
                                 quote_identifier(wanted_.target.schema));
@@ -142,11 +146,20 @@ private:
             plan_.unique_index =
                 quote_identifier("zohosync_id_" + sha256_hex(wanted_.target.text()).substr(0, 16));
         }
-        if (seen_.known.empty() && seen_.state_table_id.empty() && wanted_.version_column) {
-            const auto* version = table.find(plan_.names[*wanted_.version_column]);
-            if (version != nullptr && version->type.starts_with("timestamp")) {
-                plan_.adopted_mark = quote_identifier(version->name);
-            }
+        find_version(table);
+    }
+
+    void find_version(const Relation& table) {
+        const auto* version =
+            wanted_.version_column ? table.find(plan_.names[*wanted_.version_column]) : nullptr;
+        if (version == nullptr) {
+            return;
+        }
+        plan_.version_name = version->name;
+        // A table that had a state before is another now: its rows are no continuation.
+        if (seen_.known.empty() && seen_.state_table_id.empty()) {
+            plan_.adopted_mark =
+                finite_instant("t." + quote_identifier(version->name), version->type);
         }
     }
 

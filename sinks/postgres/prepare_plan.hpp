@@ -27,8 +27,12 @@ struct PreparePlan {
     std::vector<KnownColumn> record;
     std::vector<std::string> retire; ///< API names.
     bool store_state = false;
-    /// The column whose greatest value is an adopted table's first mark; empty for none.
+    /// The table is there, but no state vouches for its rows.
+    bool takes_over = false;
+    /// What the first mark of such a table is the greatest value of, over rows "t"; empty for none.
     std::string adopted_mark;
+    std::string version_name; ///< The table's column of versions; empty for none.
+    bool creates_schema = false;
     bool creates_table = false;
     bool adds_columns = false;
 

@@ -20,7 +20,13 @@ std::string update_sql(const Session& session) {
     };
     return "UPDATE " + session.state_table("sync_state") + " SET " + mark("anchor", "$9") +
            mark("high_water_mark", "$10") + mark("deletes_mark", "$11") +
-           mark("consistent_as_of", "$12") + unless_reset("scan", "nullif($13, '')::jsonb") +
+           unless_reset("consistent_as_of",
+                        "CASE WHEN unverified THEN consistent_as_of ELSE "
+                        "coalesce(nullif($12, '')::timestamptz, consistent_as_of) END") +
+           unless_reset("unverified_as_of",
+                        "CASE WHEN unverified THEN coalesce(nullif($12, '')::timestamptz, "
+                        "unverified_as_of) END") +
+           unless_reset("scan", "nullif($13, '')::jsonb") +
            unless_reset("mapping_hash", "coalesce(nullif($14, ''), mapping_hash)") +
            unless_reset("status", "CASE WHEN $15::boolean THEN 'ok' ELSE status END") +
            unless_reset("last_success_at",
@@ -57,7 +63,7 @@ const char* const state_columns =
     "last_success_at))::bigint,"
     " status, rows_upserted, rows_unchanged, rows_deleted, consecutive_failures, last_error,"
     " floor(extract(epoch FROM verified_at))::bigint, verify_missing, verify_extra, "
-    "verify_differing";
+    "verify_differing, unverified, extract(epoch FROM unverified_as_of)::bigint";
 
 StreamState state_of(const pqxx::row& row) {
     StreamState state;
@@ -91,6 +97,8 @@ StreamState state_of(const pqxx::row& row) {
                               row[22].as<std::uint64_t>(0),
                               row[23].as<std::uint64_t>(0)};
     }
+    state.unverified = row[24].as<bool>();
+    state.unverified_as_of = instant_of(row[25]);
     return state;
 }
 
@@ -246,15 +254,21 @@ void store_verification(Session& session,
                         const Verification& found) {
     tx.exec_params("UPDATE " + session.state_table("sync_state") +
                        " SET verified_at = $4::timestamptz, verify_missing = $5, verify_extra = "
-                       "$6, verify_differing = $7 WHERE connection = $1 AND stream = $2 AND "
-                       "target = $3",
+                       "$6, verify_differing = $7,"
+                       " consistent_as_of = CASE WHEN unverified AND generation = $8 THEN "
+                       "unverified_as_of ELSE consistent_as_of END,"
+                       " unverified_as_of = CASE WHEN generation = $8 THEN NULL ELSE "
+                       "unverified_as_of END,"
+                       " unverified = unverified AND generation IS DISTINCT FROM $8"
+                       " WHERE connection = $1 AND stream = $2 AND target = $3",
                    key.connection,
                    key.stream,
                    key.target.text(),
                    format_utc(found.at),
                    found.missing,
                    found.extra,
-                   found.differing);
+                   found.differing,
+                   found.mended_generation);
 }
 
 int forget_marks(Session& session,
@@ -267,7 +281,8 @@ int forget_marks(Session& session,
     const auto answer = tx.exec_params(
         "UPDATE " + session.state_table("sync_state") +
             " SET high_water_mark = NULL, deletes_mark = NULL, consistent_as_of = NULL,"
-            " scan = NULL, generation = generation + 1 WHERE connection = $1 AND stream = $2",
+            " unverified_as_of = NULL, scan = NULL, generation = generation + 1 WHERE connection = "
+            "$1 AND stream = $2",
         connection,
         stream);
     return static_cast<int>(answer.affected_rows());

@@ -19,11 +19,24 @@ std::string tuple_of(const BoundTable& table, const std::string& prefix) {
     return out;
 }
 
+// Texts that timestamptz surely takes: ISO 8601, with or without a zone (then it is UTC, as our
+// sessions are). Each month has its days, because a cast that fails would fail the statement.
+constexpr const char* iso_time =
+    "^(([12][0-9]{3})-(((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01]))|((0[469]|11)-(0[1-9]|[12][0-9]|"
+    "30))|(02-(0[1-9]|1[0-9]|2[0-8])))|(2000|[12][0-9](0[48]|[2468][048]|[13579][26]))-02-29)"
+    "[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
+    "( ?(Z|UTC|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?))?$";
+
+bool is_time(const std::string& type) {
+    return type.starts_with("timestamp") || type == "date";
+}
+
 std::string
 version_allows(const BoundTable& table, const std::string& old_row, const std::string& new_row) {
-    const auto& name = table.columns[*table.version].quoted;
-    return "(" + old_row + name + " <= " + new_row + name + " OR " + old_row + name +
-           " IS NULL OR " + new_row + name + " IS NULL)";
+    const auto& version = table.columns[*table.version];
+    const auto held = instant(old_row + version.quoted, version.type);
+    const auto given = instant(new_row + version.quoted, version.type);
+    return "(" + held + " <= " + given + " OR " + held + " IS NULL OR " + given + " IS NULL)";
 }
 
 std::string assignments(const BoundTable& table) {
@@ -56,6 +69,19 @@ std::string upsert_stage(const BoundTable& table, const std::string& source, Gua
 }
 
 } // namespace
+
+std::string instant(const std::string& column, const std::string& type) {
+    if (is_time(type)) {
+        return column;
+    }
+    const auto text = column + "::text";
+    return "(CASE WHEN " + text + " ~ '" + iso_time + "' THEN " + text + "::timestamptz END)";
+}
+
+std::string finite_instant(const std::string& column, const std::string& type) {
+    const auto found = instant(column, type) + "::timestamptz";
+    return is_time(type) ? "(CASE WHEN isfinite(" + found + ") THEN " + found + " END)" : found;
+}
 
 std::string column_list(const BoundTable& table, const std::string& prefix) {
     std::string out;

@@ -24,6 +24,13 @@ std::string merge_sql(const BoundTable& table);
 /// "prefix.a IS DISTINCT FROM other.a OR …" over the columns whose change counts, in two tuples.
 std::string differs(const BoundTable& table, const std::string& left, const std::string& right);
 
+/// A column's value as an instant that can be compared; NULL where a column of texts, as an adopted
+/// table may have it, holds none. Never an error, whatever the texts are.
+std::string instant(const std::string& column, const std::string& type);
+
+/// The same as timestamptz, and NULL for infinity, which has no place in Zoho.
+std::string finite_instant(const std::string& column, const std::string& type);
+
 /// The names of all columns, each after `prefix`, joined by commas.
 std::string column_list(const BoundTable& table, const std::string& prefix);
 

@@ -8,19 +8,17 @@
 namespace zohosyncd::sqlite {
 namespace {
 
-/// The version of a row; NULL when it is not a time as we store it.
+/// The version of a row; NULL when it is no time.
 std::string version_of(const BoundTable& table) {
     if (!table.schema.version_column) {
         return "NULL";
     }
-    const auto& column = table.names[*table.schema.version_column];
-    return "CASE WHEN strftime('%Y-%m-%dT%H:%M:%SZ', " + column + ") = " + column + " THEN " +
-           column + " END";
+    return instant(table.names[*table.schema.version_column]);
 }
 
 std::string versioned_rows(const BoundTable& table) {
     return "SELECT " + table.id() + " AS id, " + version_of(table) + " AS version FROM " +
-           table.quoted + " WHERE _deleted_at IS NULL";
+           table.quoted + " WHERE _deleted_at IS NULL" + and_id_of_zoho(table);
 }
 
 RowVersion row_of(const Statement& statement) {

@@ -1,5 +1,6 @@
 #include "sinks/sqlite/prepare.hpp"
 
+#include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/column_names.hpp"
 #include "sinks/common/row_text.hpp"
@@ -148,21 +149,32 @@ private:
             try {
                 database_.script(sql);
             } catch (const DataError&) {
-                conflict("holds ids twice; run: DELETE FROM " + quoted_ +
-                         " WHERE rowid NOT IN (SELECT max(rowid) FROM " + quoted_ + " GROUP BY " +
-                         quote_identifier(id) + "); " + sql + ";");
+                conflict("holds ids more than once (the newest row of each is to stay); run: " +
+                         without_copies() + " " + sql + ";");
             }
         }
     }
 
+    [[nodiscard]] std::string without_copies() const {
+        const auto id = quote_identifier(names_.front());
+        const auto* version =
+            wanted_.version_column ? table_->find(names_[*wanted_.version_column]) : nullptr;
+        const auto newest =
+            version == nullptr ? "" : quote_identifier(version->name) + " DESC NULLS LAST, ";
+        return "DELETE FROM " + quoted_ +
+               " WHERE rowid IN (SELECT place FROM (SELECT rowid AS place, row_number() OVER "
+               "(PARTITION BY " +
+               id + " ORDER BY " + newest + "rowid DESC) AS copy FROM " + quoted_ + " WHERE " + id +
+               " IS NOT NULL) WHERE copy > 1);";
+    }
+
     void extend_table(PreparedStream& prepared) {
         const auto missing = missing_columns(*table_, true);
-        const bool has_rows =
-            database_.number("SELECT EXISTS (SELECT 1 FROM " + quoted_ + ")") == 1;
+        const bool fills_columns = has_rows();
         for (const auto index : missing) {
             add_column(quoted_, index);
             prepared.added_columns_to_existing_rows =
-                prepared.added_columns_to_existing_rows || (has_rows && index < names_.size());
+                prepared.added_columns_to_existing_rows || (fills_columns && index < names_.size());
         }
     }
 
@@ -247,6 +259,25 @@ private:
         return table_ && !table_->mark.empty() && table_->mark == state_table_id();
     }
 
+    [[nodiscard]] bool has_rows() const {
+        return database_.number("SELECT EXISTS (SELECT 1 FROM " + quoted_ + ")") == 1;
+    }
+
+    /// The greatest Modified_Time of a table that is taken over; empty without one. A table that
+    /// had a state before is another now: its rows are no continuation.
+    [[nodiscard]] std::string mark_of_adopted() const {
+        const bool is_adopted =
+            table_ && known_.empty() && state_table_id().empty() && wanted_.version_column;
+        if (!is_adopted || table_->find(names_[*wanted_.version_column]) == nullptr) {
+            return {};
+        }
+        const auto version = quote_identifier(names_[*wanted_.version_column]);
+        auto& row = database_.prepare("SELECT max(" + instant(version) + ") FROM " + quoted_);
+        std::string mark = row.step() && !row.is_null(0) ? row.text(0) : std::string{};
+        row.reset();
+        return mark;
+    }
+
     void store_state_row() {
         std::string mark = table_ ? table_->mark : std::string{};
         if (mark.empty()) {
@@ -256,34 +287,40 @@ private:
                              quote_identifier(names_.front()) + ") WHERE 0");
         }
         ZOHOSYNCD_FAILPOINT("sqlite.prepare.state");
-        const bool is_adopted =
-            table_ && known_.empty() && state_table_id().empty() && wanted_.version_column;
-        const auto first_mark = is_adopted ? "(SELECT strftime('%Y-%m-%dT%H:%M:%SZ', max(" +
-                                                 quote_identifier(names_[*wanted_.version_column]) +
-                                                 ")) FROM " + quoted_ + ")"
-                                           : std::string("NULL");
         const auto unless_replaced = [](const std::string& column, const std::string& other) {
             return column +
                    " = CASE WHEN s.table_id IS NULL OR s.table_id = excluded.table_id THEN s." +
                    column + " ELSE " + other + " END, ";
         };
+        const auto at_first = [](const std::string& column) {
+            return column + " = CASE WHEN s.table_id IS NULL THEN coalesce(s." + column +
+                   ", excluded." + column + ") WHEN s.table_id = excluded.table_id THEN s." +
+                   column + " END, ";
+        };
+        const auto first_mark = mark_of_adopted();
+        // Rows without the columns that were added just now lack their values, however new they
+        // are: without the hash the first scan begins at the anchor.
+        const bool goes_on = !first_mark.empty() && missing_columns(*table_, false).empty();
         database_.run(
             "INSERT INTO " + database_.state_table("sync_state") +
-                " AS s (connection, stream, target, table_id, high_water_mark) VALUES (?1, ?2, ?3, "
-                "?4, " +
-                first_mark +
-                ") ON CONFLICT (connection, stream, target) DO UPDATE SET high_water_mark ="
-                " CASE WHEN s.table_id IS NULL THEN coalesce(s.high_water_mark, "
-                "excluded.high_water_mark)"
-                " WHEN s.table_id = excluded.table_id THEN s.high_water_mark END, " +
+                " AS s (connection, stream, target, table_id, high_water_mark, mapping_hash, "
+                "unverified) VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), nullif(?6, ''), ?7) ON "
+                "CONFLICT (connection, stream, target) DO UPDATE SET " +
+                at_first("high_water_mark") + at_first("mapping_hash") +
                 unless_replaced("deletes_mark", "NULL") +
-                unless_replaced("consistent_as_of", "NULL") + unless_replaced("scan", "NULL") +
-                unless_replaced("mapping_hash", "NULL") + unless_replaced("verified_at", "NULL") +
-                unless_replaced("generation", "s.generation + 1") + "table_id = excluded.table_id",
+                unless_replaced("consistent_as_of", "NULL") +
+                unless_replaced("unverified_as_of", "NULL") + unless_replaced("scan", "NULL") +
+                unless_replaced("verified_at", "NULL") +
+                unless_replaced("generation", "s.generation + 1") +
+                "unverified = CASE WHEN s.table_id = excluded.table_id THEN s.unverified ELSE "
+                "excluded.unverified END, table_id = excluded.table_id",
             key_.connection,
             key_.stream,
             target_,
-            mark);
+            mark,
+            first_mark,
+            goes_on ? mapping_hash(wanted_) : std::string{},
+            table_ && has_rows() ? 1 : 0);
         database_.run("DELETE FROM " + database_.state_table("absent") + " WHERE target = ?1",
                       target_);
     }

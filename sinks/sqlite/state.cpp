@@ -8,6 +8,9 @@ namespace {
 // A message is for people; a runaway one must not swell the row.
 constexpr std::size_t longest_error = 2000;
 
+// They begin at 1 and only grow.
+constexpr std::int64_t no_generation = 0;
+
 std::string text_time(std::optional<std::chrono::sys_seconds> instant) {
     return instant ? format_utc(*instant) : std::string{};
 }
@@ -25,8 +28,13 @@ std::string update_sql(const Database& database) {
     };
     return "UPDATE " + database.state_table("sync_state") + " SET " + mark("anchor", "?8") +
            mark("high_water_mark", "?9") + mark("deletes_mark", "?10") +
-           mark("consistent_as_of", "?11") + unless_reset("scan", "nullif(?12, '')") +
-           mark("mapping_hash", "?13") +
+           unless_reset("consistent_as_of",
+                        "CASE WHEN unverified THEN consistent_as_of ELSE "
+                        "coalesce(nullif(?11, ''), consistent_as_of) END") +
+           unless_reset("unverified_as_of",
+                        "CASE WHEN unverified THEN coalesce(nullif(?11, ''), unverified_as_of) "
+                        "END") +
+           unless_reset("scan", "nullif(?12, '')") + mark("mapping_hash", "?13") +
            unless_reset("status", "CASE WHEN ?14 THEN 'ok' ELSE status END") +
            unless_reset("last_success_at",
                         std::string("CASE WHEN ?14 THEN ") + sql_now +
@@ -49,7 +57,8 @@ const char* const state_columns = "connection, stream, target, org, mode, anchor
                                   " generation, last_attempt_at, last_success_at, status, "
                                   "rows_upserted, rows_unchanged, rows_deleted,"
                                   " consecutive_failures, last_error, verified_at, "
-                                  "verify_missing, verify_extra, verify_differing";
+                                  "verify_missing, verify_extra, verify_differing, "
+                                  "unverified, unverified_as_of";
 
 StreamState state_of(const Statement& row) {
     StreamState state;
@@ -83,6 +92,8 @@ StreamState state_of(const Statement& row) {
         };
         state.verification = {*verified_at, count(21), count(22), count(23)};
     }
+    state.unverified = row.integer(24) != 0;
+    state.unverified_as_of = instant_of(row, 25);
     return state;
 }
 
@@ -206,14 +217,21 @@ void store_failure(Database& database,
 void store_verification(Database& database, const StreamKey& key, const Verification& found) {
     database.run("UPDATE " + database.state_table("sync_state") +
                      " SET verified_at = ?4, verify_missing = ?5, verify_extra = ?6, "
-                     "verify_differing = ?7 WHERE connection = ?1 AND stream = ?2 AND target = ?3",
+                     "verify_differing = ?7,"
+                     " consistent_as_of = CASE WHEN unverified AND generation = ?8 THEN "
+                     "unverified_as_of ELSE consistent_as_of END,"
+                     " unverified_as_of = CASE WHEN generation = ?8 THEN NULL ELSE "
+                     "unverified_as_of END,"
+                     " unverified = unverified AND generation IS NOT ?8"
+                     " WHERE connection = ?1 AND stream = ?2 AND target = ?3",
                  key.connection,
                  key.stream,
                  key.target.text(),
                  format_utc(found.at),
                  found.missing,
                  found.extra,
-                 found.differing);
+                 found.differing,
+                 found.mended_generation.value_or(no_generation));
 }
 
 int forget_marks(Database& database, const std::string& connection, const std::string& stream) {
@@ -223,7 +241,7 @@ int forget_marks(Database& database, const std::string& connection, const std::s
     return static_cast<int>(
         database.run("UPDATE " + database.state_table("sync_state") +
                          " SET high_water_mark = NULL, deletes_mark = NULL, consistent_as_of = "
-                         "NULL, scan = NULL,"
+                         "NULL, unverified_as_of = NULL, scan = NULL,"
                          " generation = generation + 1 WHERE connection = ?1 AND stream = ?2",
                      connection,
                      stream));

@@ -101,6 +101,19 @@ std::string column_list(const BoundTable& table, const std::string& prefix) {
     return out;
 }
 
+std::string instant(const std::string& column) {
+    // Shorter texts are times of day or "now", which strftime would take, too.
+    return "(CASE WHEN typeof(" + column + ") = 'text' AND length(" + column +
+           ") > 9 THEN strftime('%Y-%m-%dT%H:%M:%SZ', " + column + ") END)";
+}
+
+std::string and_id_of_zoho(const BoundTable& table) {
+    // Whatever an integer gives back unchanged is one.
+    return " AND (typeof(" + table.id() + ") = 'integer' OR (" + table.id() +
+           " NOT GLOB '*[^0-9]*' AND CAST(CAST(" + table.id() +
+           " AS INTEGER) AS TEXT) = " + table.id() + "))";
+}
+
 std::string differs(const BoundTable& table, const std::string& left, const std::string& right) {
     std::string out = "(0";
     for (std::size_t i = 1; i < table.names.size(); ++i) {
@@ -117,8 +130,9 @@ version_allows(const BoundTable& table, const std::string& old_row, const std::s
         return "1";
     }
     const auto& name = table.names[*table.schema.version_column];
-    return "(" + old_row + name + " <= " + new_row + name + " OR " + old_row + name +
-           " IS NULL OR " + new_row + name + " IS NULL)";
+    const auto held = instant(old_row + name);
+    const auto given = instant(new_row + name);
+    return "(" + held + " <= " + given + " OR " + held + " IS NULL OR " + given + " IS NULL)";
 }
 
 std::string assignments(const BoundTable& table) {

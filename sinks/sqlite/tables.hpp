@@ -46,6 +46,10 @@ BoundTable bind_table(Database& database, const StreamSchema& schema);
 std::string stage_of(const Database& database, const TableName& target);
 
 std::string column_list(const BoundTable& table, const std::string& prefix);
+/// A text as the UTC text of the instant that it names, in whatever form; NULL when it is none.
+std::string instant(const std::string& column);
+/// " AND …" for ids that can be Zoho's: an adopted table may hold others, or none.
+std::string and_id_of_zoho(const BoundTable& table);
 /// True for rows that differ where a change counts.
 std::string differs(const BoundTable& table, const std::string& left, const std::string& right);
 /// True when the version of `new_row` may replace that of `old_row`; "1" without versions.

@@ -513,7 +513,7 @@ std::vector<std::int64_t> RecordingSink::differing(const StreamSchema& schema,
 
 void RecordingSink::record_verification(const StreamKey& key, const Verification& found) {
     const auto lock = target_.enter(call_of("record_verification", key, {}));
-    target_.states_[text_of(key)].verification = found;
+    store_verification(target_.states_[text_of(key)], found);
 }
 
 void RecordingSink::record_failure(const StreamKey& key,
@@ -535,6 +535,7 @@ int RecordingSink::reset(const std::string& connection, const std::string& strea
     for (auto& [key, state] : target_.states_) {
         if (state.key.connection == connection && state.key.stream == stream) {
             state.high_water_mark = state.deletes_mark = state.consistent_as_of = std::nullopt;
+            state.unverified_as_of = std::nullopt;
             state.scan.clear();
             ++state.generation;
             ++count;

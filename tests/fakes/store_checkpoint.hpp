@@ -2,6 +2,8 @@
 
 #include "daemon/core/stream_state.hpp"
 
+#include <utility>
+
 namespace zohosyncd::fakes {
 
 /// As the SQL of the real sinks does it: a mark that is not given stays, and after a reset all of
@@ -22,7 +24,8 @@ store_checkpoint(StreamState& state, const StreamKey& key, const Checkpoint& che
     keep_mark(state.anchor, checkpoint.anchor);
     keep_mark(state.high_water_mark, checkpoint.high_water_mark);
     keep_mark(state.deletes_mark, checkpoint.deletes_mark);
-    keep_mark(state.consistent_as_of, checkpoint.consistent_as_of);
+    keep_mark(state.unverified ? state.unverified_as_of : state.consistent_as_of,
+              checkpoint.consistent_as_of);
     state.scan = checkpoint.scan;
     if (!checkpoint.mapping_hash.empty()) {
         state.mapping_hash = checkpoint.mapping_hash;
@@ -33,6 +36,15 @@ store_checkpoint(StreamState& state, const StreamKey& key, const Checkpoint& che
         state.last_error.clear();
     }
     return true;
+}
+
+/// As well: a verification that mended ends the doubt about a table that was taken over.
+inline void store_verification(StreamState& state, const Verification& found) {
+    if (state.unverified && found.mended_generation == state.generation) {
+        state.unverified = false;
+        state.consistent_as_of = std::exchange(state.unverified_as_of, std::nullopt);
+    }
+    state.verification = found;
 }
 
 } // namespace zohosyncd::fakes

@@ -225,6 +225,7 @@ void DatabaseModel::store(const StreamKey& key,
 void DatabaseModel::reset(const std::string& stream) {
     StreamState& state = states_[stream];
     state.high_water_mark = state.deletes_mark = state.consistent_as_of = std::nullopt;
+    state.unverified_as_of = std::nullopt;
     state.scan.clear();
     ++state.generation;
 }
@@ -423,7 +424,7 @@ std::vector<std::int64_t> ModelSink::differing(const StreamSchema&, const Batch&
 }
 
 void ModelSink::record_verification(const StreamKey& key, const Verification& found) {
-    database_.states_[key.stream].verification = found;
+    fakes::store_verification(database_.states_[key.stream], found);
 }
 
 void ModelSink::record_failure(const StreamKey& key,
