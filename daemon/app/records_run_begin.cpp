@@ -1,0 +1,122 @@
+// Where a run begins: the anchor, a table that was there first, the scan that it takes up.
+#include "daemon/app/records_run.hpp"
+#include "daemon/app/scan_json.hpp"
+#include "daemon/core/time.hpp"
+#include "daemon/runtime/log.hpp"
+
+#include <algorithm>
+
+namespace zohosyncd {
+namespace {
+
+using log::kv;
+using log::Level;
+
+} // namespace
+
+std::optional<bool> RecordsRun::known_comparison() const {
+    const int known = context_.organisation.inclusive.load();
+    return known < 0 ? std::nullopt : std::optional(known == 1);
+}
+
+/// The table was there before its stream, and no run has got to its end yet.
+bool RecordsRun::takes_over() const {
+    return prepared_.state.unverified && !complete_as_of(prepared_.state) &&
+           prepared_.state.high_water_mark && !prepared_.state.mapping_hash.empty();
+}
+
+std::chrono::sys_seconds RecordsRun::zoho_now() const {
+    return std::max(context_.organisation.first_contact,
+                    context_.clock.wall_seconds() + context_.gate.snapshot().clock_skew);
+}
+
+/// The mark is the table's word, not ours. One in Zoho's future shows that its times are not
+/// Zoho's: then nothing tells up to where the table is complete, and the list is read from the
+/// anchor.
+void RecordsRun::take_over() {
+    const bool is_believed = *prepared_.state.high_water_mark <= zoho_now();
+    log::event(
+        Level::warn,
+        "table_taken_over",
+        {kv("stream", stream_.endpoint.stream),
+         kv("high_water_mark", format_utc(*prepared_.state.high_water_mark)),
+         kv("hint",
+            is_believed ? "reading goes on there; the stream counts as fresh once `zohosyncd "
+                          "verify --repair` was run"
+                        : "that is in the future and not believed: reading begins at the anchor; "
+                          "the stream counts as fresh once `zohosyncd verify --repair` was run")});
+    if (!is_believed) {
+        checkpoint_.high_water_mark.reset();
+    }
+}
+
+/// Without a date that somebody chose, a table that is taken over has no hole between its newest
+/// row and the anchor.
+std::chrono::sys_seconds RecordsRun::default_anchor() const {
+    const auto usual = context_.organisation.default_anchor();
+    return takes_over() && checkpoint_.high_water_mark
+               ? std::min(usual, *checkpoint_.high_water_mark - context_.config.daemon.overlap)
+               : usual;
+}
+
+void RecordsRun::choose_anchor() {
+    const auto& source = context_.config.source;
+    std::optional<std::chrono::sys_seconds> configured = source.anchor_date;
+    if (source.read_everything) {
+        configured = std::chrono::sys_seconds{}; // Zoho CRM is younger than 1970.
+    }
+    const auto& stored = prepared_.state.anchor;
+    if (!stored) {
+        checkpoint_.anchor = configured.value_or(default_anchor());
+    } else if (configured && *configured < *stored) {
+        checkpoint_.anchor = configured; // Moved back: lower_bound() begins there once.
+    }
+}
+
+/// The rows so far lack something: all of them in a refresh, those since an earlier anchor, or
+/// columns that were added.
+bool RecordsRun::must_backfill() const {
+    const auto& anchor = prepared_.state.anchor;
+    return is_staged() || (anchor && anchor != checkpoint_.anchor) ||
+           prepared_.state.mapping_hash != mapping_hash_;
+}
+
+/// Where a new scan begins.
+std::chrono::sys_seconds RecordsRun::lower_bound() const {
+    const auto anchor = checkpoint_.anchor.value();
+    if (must_backfill()) {
+        return anchor;
+    }
+    const auto overlap = context_.config.daemon.overlap;
+    if (checkpoint_.consistent_as_of) {
+        return std::max(anchor, *checkpoint_.consistent_as_of - overlap);
+    }
+    if (checkpoint_.high_water_mark) {
+        return std::max(anchor, *checkpoint_.high_water_mark - overlap);
+    }
+    return anchor;
+}
+
+Scan RecordsRun::choose_scan() {
+    const auto stored = stored_scan_from(prepared_.state.scan);
+    const bool fits = stored && stored->is_staged == is_staged() &&
+                      stored->mapping_hash == mapping_hash_ &&
+                      stored->progress.start <= lower_bound();
+    if (fits) {
+        log::event(
+            Level::info,
+            "scan_resumed",
+            {kv("stream", stream_.endpoint.stream), kv("at", format_utc(stored->progress.at))});
+        return {stored->progress, known_comparison()};
+    }
+    if (is_staged()) {
+        context_.sink.begin_stage(recorder_.key(), prepared_.schema);
+    }
+    const auto start = lower_bound();
+    log::event(Level::debug,
+               "scan_started",
+               {kv("stream", stream_.endpoint.stream), kv("from", format_utc(start))});
+    return {start, known_comparison()};
+}
+
+} // namespace zohosyncd
