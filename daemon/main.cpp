@@ -39,6 +39,15 @@ ExitCode report(const Problems& problems) {
     return problems.has_errors() ? ExitCode::bad_config : ExitCode::ok;
 }
 
+std::string first_error(const Problems& problems) {
+    for (const auto& problem : problems.all()) {
+        if (problem.level != Problem::Level::warning) {
+            return problem.text();
+        }
+    }
+    return {};
+}
+
 bool runs_streams(Verb verb) {
     return verb == Verb::run || verb == Verb::sync || verb == Verb::verify;
 }
@@ -69,7 +78,13 @@ ExitCode with_config(const CommandLine& command,
     case Verb::plan:
         return plan_verb(config, command.as_json, clock, stop);
     case Verb::discover:
-        return discover_verb(config.source, config.daemon, &config, command.as_json, clock, stop);
+        return discover_verb(
+            config.source,
+            config.daemon,
+            &config,
+            {command.as_json ? DiscoverOptions::Format::json : DiscoverOptions::Format::table},
+            clock,
+            stop);
     case Verb::status:
         return status_verb(config, command.as_json, command.counts_rows, clock);
     case Verb::reset:
@@ -84,6 +99,8 @@ ExitCode with_config(const CommandLine& command,
     case Verb::conns_list:
     case Verb::conns_test:
     case Verb::conns_discover:
+    case Verb::conns_set:
+    case Verb::conns_unset:
         break;
     }
     return ExitCode::internal;
@@ -111,19 +128,74 @@ DaemonConfig default_daemon() {
     return daemon;
 }
 
+/// Sling's way to ask every `conns` verb for JSON.
+bool wants_json() {
+    const char* output = std::getenv("SLING_OUTPUT");
+    return output != nullptr && strcasecmp(output, "json") == 0;
+}
+
+DiscoverOptions discover_options(const CommandLine& command) {
+    using enum DiscoverOptions::Format;
+    const auto format = command.output == "csv"                    ? csv
+                        : command.output == "text"                 ? table
+                        : command.output == "json" || wants_json() ? rows_json
+                                                                   : table;
+    return {format, command.pattern};
+}
+
+ExitCode edit_connections(const CommandLine& command) {
+    const Environment environment = process_environment();
+    const std::string& name = command.names.front();
+    const bool sets = command.verb == Verb::conns_set;
+    Problems problems;
+    const auto path =
+        sets ? set_connection(name, command.assignments, command.overrides, environment, problems)
+             : unset_connection(name, command.overrides, environment, problems);
+    const ExitCode code = report(problems);
+    if (path) {
+        std::cout << "connection " << name << " has been "
+                  << (sets ? "set in " + *path + ". Please test with `zohosyncd conns test " +
+                                 name + "`"
+                           : "removed from " + *path)
+                  << "\n";
+    }
+    return code;
+}
+
+ExitCode test_connection(const std::optional<ZohoConnection>& source,
+                         const std::optional<TargetConnection>& target,
+                         Clock& clock,
+                         const std::stop_token& stop) {
+    try {
+        return conns_test_verb(source, target, default_daemon(), wants_json(), clock, stop);
+    } catch (const SyncError& error) {
+        if (wants_json()) {
+            print_test_result(error.what()); // Scripts read stdout; people and exit codes follow.
+        }
+        throw;
+    }
+}
+
 ExitCode conns(const CommandLine& command, Clock& clock, const std::stop_token& stop) {
+    if (command.verb == Verb::conns_set || command.verb == Verb::conns_unset) {
+        return edit_connections(command);
+    }
     const Environment environment = process_environment();
     Problems problems;
     const auto connections = list_connections(command.overrides, environment, problems);
     if (command.verb == Verb::conns_list) {
         const ExitCode code = report(problems);
-        return code == ExitCode::ok ? conns_list_verb(connections) : code;
+        return code == ExitCode::ok ? conns_list_verb(connections, wants_json()) : code;
     }
     const std::string& name = command.names.front();
     const auto type = type_of_connection(connections, name);
+    const bool tests_as_json = command.verb == Verb::conns_test && wants_json();
     if (!type) {
-        std::cerr << "error: Invalid Connection name: " << name
-                  << ". Make sure it is created; `zohosyncd conns list` shows what there is\n";
+        const std::string error = "Invalid Connection name: " + name + ". Make sure it is created";
+        if (tests_as_json) {
+            print_test_result(error);
+        }
+        std::cerr << "error: " << error << "; `zohosyncd conns list` shows what there is\n";
         return ExitCode::failure;
     }
     problems = {};
@@ -135,17 +207,21 @@ ExitCode conns(const CommandLine& command, Clock& clock, const std::stop_token& 
         target = load_target_connection(name, command.overrides, environment, problems);
     }
     if (const ExitCode code = report(problems); code != ExitCode::ok) {
+        if (tests_as_json) {
+            print_test_result(first_error(problems));
+        }
         return code;
     }
     if (command.verb == Verb::conns_test) {
-        return conns_test_verb(source, target, default_daemon(), clock, stop);
+        return test_connection(source, target, clock, stop);
     }
     if (!source) {
         std::cerr << "error: conns discover: " << name
                   << " is a database; name a Zoho connection\n";
         return ExitCode::bad_usage;
     }
-    return discover_verb(*source, default_daemon(), nullptr, command.as_json, clock, stop);
+    return discover_verb(
+        *source, default_daemon(), nullptr, discover_options(command), clock, stop);
 }
 
 /// What the whole work comes to. The only place where a verb's exceptions end.
@@ -158,7 +234,8 @@ ExitCode work(const CommandLine& command, Reloads& reloads, const std::stop_toke
         }
         const bool is_conns = command.verb == Verb::conns_list ||
                               command.verb == Verb::conns_test ||
-                              command.verb == Verb::conns_discover;
+                              command.verb == Verb::conns_discover ||
+                              command.verb == Verb::conns_set || command.verb == Verb::conns_unset;
         return is_conns ? conns(command, clock, stop) : with_config(command, reloads, clock, stop);
     } catch (const SyncError& error) {
         if (error.kind() == ErrorKind::stopped) {

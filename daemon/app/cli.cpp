@@ -57,19 +57,26 @@ CLI::App* add_verb(
 }
 
 void add_conns(CLI::App& app, RawOptions& raw) {
-    CLI::App* conns = app.add_subcommand("conns", "Connections: list, test, discover");
+    CLI::App* conns = app.add_subcommand("conns", "Connections: list, test, discover, set, unset");
     conns->require_subcommand(1);
     add_verb(
         *conns, raw, Verb::conns_list, "list", "Lists the connections that are defined, and where");
-    for (const auto& [verb, name, help] :
-         {std::tuple{Verb::conns_test, "test", "Connects once and says whether it works"},
-          std::tuple{Verb::conns_discover,
-                     "discover",
-                     "Lists a Zoho connection's endpoints and modules"}}) {
-        add_verb(*conns, raw, verb, name, help)
-            ->add_option("NAME", raw.connection, "The connection's name")
-            ->required();
-    }
+    const auto add = [&](Verb verb, const char* name, const char* help) {
+        CLI::App* command = add_verb(*conns, raw, verb, name, help);
+        command->add_option("NAME", raw.connection, "The connection's name")->required();
+        return command;
+    };
+    add(Verb::conns_test, "test", "Connects once and says whether it works");
+    CLI::App* discover =
+        add(Verb::conns_discover, "discover", "Lists a Zoho connection's endpoints and modules");
+    discover->add_option("-p,--pattern", raw.command.pattern, "Only these; * and ? are patterns");
+    discover->add_option("-o,--output", raw.command.output, "text, csv or json")
+        ->check(CLI::IsMember({"text", "csv", "json"}));
+    add(Verb::conns_set, "set", "Writes a connection into env.yaml, or over the one of that name")
+        ->add_option(
+            "PROPERTY", raw.command.assignments, "key=value, such as type=postgres host=db.local")
+        ->required();
+    add(Verb::conns_unset, "unset", "Takes a connection out of env.yaml");
 }
 
 /// Not a verb: a container's health check names the program and a flag.

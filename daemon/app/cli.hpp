@@ -23,6 +23,8 @@ enum class Verb {
     conns_list,
     conns_test,
     conns_discover,
+    conns_set,
+    conns_unset,
     healthcheck ///< `--healthcheck`: no verb in the command line.
 };
 
@@ -35,7 +37,10 @@ struct CheckOptions {
 struct CommandLine {
     Verb verb = Verb::run;
     ConfigOverrides overrides;
-    std::vector<std::string> names; ///< Streams of reset; the connection of conns.
+    std::vector<std::string> names;       ///< Streams of reset; the connection of conns.
+    std::vector<std::string> assignments; ///< Of conns set: key=value.
+    std::string pattern;                  ///< Of conns discover: streams to show; empty: all.
+    std::string output;                   ///< Of conns discover: text, csv or json.
     bool as_json = false;
     bool counts_rows = false;
     bool is_offline = false;

@@ -3,6 +3,7 @@
 #include "daemon/zoho/metadata.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -10,8 +11,27 @@
 
 namespace zohosyncd {
 
+namespace {
+
+void print_list_as_json(const std::vector<ConnectionInfo>& connections) {
+    nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+    for (const auto& connection : connections) {
+        rows.push_back({connection.name, connection.type, connection.source});
+    }
+    nlohmann::ordered_json document;
+    document["fields"] = {"Conn Name", "Conn Type", "Source"};
+    document["rows"] = std::move(rows);
+    std::cout << document.dump() << "\n";
+}
+
+} // namespace
+
 /// The same borders as Sling's, because scripts read them.
-ExitCode conns_list_verb(const std::vector<ConnectionInfo>& connections) {
+ExitCode conns_list_verb(const std::vector<ConnectionInfo>& connections, bool as_json) {
+    if (as_json) {
+        print_list_as_json(connections);
+        return ExitCode::ok;
+    }
     const std::array<std::string, 3> titles{"CONN NAME", "CONN TYPE", "SOURCE"};
     std::array<std::size_t, 3> widths{titles[0].size(), titles[1].size(), titles[2].size()};
     for (const auto& connection : connections) {
@@ -39,9 +59,21 @@ ExitCode conns_list_verb(const std::vector<ConnectionInfo>& connections) {
     return ExitCode::ok;
 }
 
+void print_test_result(const std::string& error) {
+    nlohmann::ordered_json document;
+    document["success"] = error.empty();
+    if (!error.empty()) {
+        document["error"] = error;
+    }
+    // A message may quote what a server said in an encoding of its own.
+    std::cout << document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+              << "\n";
+}
+
 ExitCode conns_test_verb(const std::optional<ZohoConnection>& source,
                          const std::optional<TargetConnection>& target,
                          const DaemonConfig& daemon,
+                         bool as_json,
                          Clock& clock,
                          const std::stop_token& stop) {
     if (source) {
@@ -54,7 +86,11 @@ ExitCode conns_test_verb(const std::optional<ZohoConnection>& source,
     if (target) {
         (void)make_sink(*target, daemon.state_schema)->states("");
     }
-    std::cout << "success!\n";
+    if (as_json) {
+        print_test_result({});
+    } else {
+        std::cout << "success!\n";
+    }
     return ExitCode::ok;
 }
 

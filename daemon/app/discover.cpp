@@ -4,9 +4,11 @@
 #include "daemon/zoho/metadata.hpp"
 
 #include <fmt/format.h>
+#include <fnmatch.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <iostream>
 
 namespace zohosyncd {
@@ -46,10 +48,19 @@ void count_fields(ApiClient& client, Found& found, const std::stop_token& stop) 
     }
 }
 
-std::vector<Found>
-find_all(ApiClient& client, const Config* selection, const std::stop_token& stop) {
+std::vector<Found> find_all(ApiClient& client,
+                            const Config* selection,
+                            const std::string& pattern,
+                            const std::stop_token& stop) {
+    const auto is_wanted = [&pattern](const Endpoint& endpoint) {
+        return pattern.empty() ||
+               fnmatch(pattern.c_str(), endpoint.stream.c_str(), FNM_CASEFOLD) == 0;
+    };
     std::vector<Found> all;
     for (const auto& endpoint : known_endpoints()) {
+        if (!is_wanted(endpoint)) {
+            continue;
+        }
         Found found{
             endpoint.stream, endpoint.module, false, 0, is_selected(selection, endpoint), {}};
         if (endpoint.kind == EndpointKind::records) {
@@ -59,7 +70,7 @@ find_all(ApiClient& client, const Config* selection, const std::stop_token& stop
     }
     for (const auto& module : read_modules(client, stop)) {
         const Endpoint endpoint = endpoint_for_module(module.api_name);
-        if (find_endpoint(endpoint.stream)) {
+        if (find_endpoint(endpoint.stream) || !is_wanted(endpoint)) {
             continue;
         }
         Found found{
@@ -91,6 +102,43 @@ void print_json(const std::vector<Found>& all) {
     std::cout << list.dump(2) << "\n";
 }
 
+nlohmann::ordered_json rows_of(const std::vector<Found>& all) {
+    nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+    for (const auto& found : all) {
+        rows.push_back({found.stream,
+                        found.module,
+                        found.is_incremental,
+                        found.fields,
+                        found.is_selected,
+                        found.problem});
+    }
+    return rows;
+}
+
+constexpr std::array<const char*, 6> titles{
+    "stream", "module", "incremental", "fields", "selected", "note"};
+
+void print_rows_as_json(const std::vector<Found>& all) {
+    nlohmann::ordered_json document;
+    document["fields"] = titles;
+    document["rows"] = rows_of(all);
+    std::cout << document.dump() << "\n";
+}
+
+/// Names of streams and modules are plain identifiers; what a note says is quoted.
+void print_csv(const std::vector<Found>& all) {
+    std::cout << fmt::format("{}\n", fmt::join(titles, ","));
+    for (const auto& found : all) {
+        std::cout << fmt::format("{},{},{},{},{},\"{}\"\n",
+                                 found.stream,
+                                 found.module,
+                                 found.is_incremental,
+                                 found.fields,
+                                 found.is_selected,
+                                 found.problem);
+    }
+}
+
 void print_table(const std::vector<Found>& all) {
     std::cout << fmt::format("{:<24} {:<24} {:<13} {:>6} {:<9} {}\n",
                              "stream",
@@ -110,23 +158,35 @@ void print_table(const std::vector<Found>& all) {
     }
 }
 
+void print(const std::vector<Found>& all, DiscoverOptions::Format format) {
+    switch (format) {
+    case DiscoverOptions::Format::table:
+        print_table(all);
+        break;
+    case DiscoverOptions::Format::json:
+        print_json(all);
+        break;
+    case DiscoverOptions::Format::rows_json:
+        print_rows_as_json(all);
+        break;
+    case DiscoverOptions::Format::csv:
+        print_csv(all);
+        break;
+    }
+}
+
 } // namespace
 
 ExitCode discover_verb(const ZohoConnection& source,
                        const DaemonConfig& daemon,
                        const Config* selection,
-                       bool as_json,
+                       const DiscoverOptions& options,
                        Clock& clock,
                        const std::stop_token& stop) {
     RequestGate gate(gate_limits(source), clock);
     ZohoSession session(source, daemon, gate, clock);
     const auto client = session.make_client();
-    const auto all = find_all(*client, selection, stop);
-    if (as_json) {
-        print_json(all);
-    } else {
-        print_table(all);
-    }
+    print(find_all(*client, selection, options.pattern, stop), options.format);
     return ExitCode::ok;
 }
 

@@ -9,6 +9,8 @@
 
 #include <chrono>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 namespace zohosyncd {
 
@@ -27,10 +29,24 @@ constexpr std::chrono::seconds target_patience{60};
 
 ExitCode
 verify_verb(const Config& config, VerifyOptions options, Clock& clock, const std::stop_token& stop);
+
+/// How `discover` shows what it found.
+struct DiscoverOptions {
+    enum class Format {
+        table,
+        json,      ///< One object a stream: ours.
+        rows_json, ///< {"fields": […], "rows": […]}: what `conns` says under SLING_OUTPUT=json.
+        csv,
+    };
+
+    Format format = Format::table;
+    std::string pattern = {}; ///< Of streams; empty: all.
+};
+
 ExitCode discover_verb(const ZohoConnection& source,
                        const DaemonConfig& daemon,
                        const Config* selection,
-                       bool as_json,
+                       const DiscoverOptions& options,
                        Clock& clock,
                        const std::stop_token& stop);
 ExitCode plan_verb(const Config& config, bool as_json, Clock& clock, const std::stop_token& stop);
@@ -44,10 +60,13 @@ ExitCode healthcheck_verb(const Config& config);
 ExitCode status_verb(const Config& config, bool as_json, bool counts_rows, Clock& clock);
 ExitCode reset_verb(const Config& config, const std::vector<std::string>& streams);
 ExitCode migrate_verb(const Config& config);
-ExitCode conns_list_verb(const std::vector<ConnectionInfo>& connections);
+ExitCode conns_list_verb(const std::vector<ConnectionInfo>& connections, bool as_json);
+/// What `conns test` prints under SLING_OUTPUT=json; no error means success.
+void print_test_result(const std::string& error);
 ExitCode conns_test_verb(const std::optional<ZohoConnection>& source,
                          const std::optional<TargetConnection>& target,
                          const DaemonConfig& daemon,
+                         bool as_json,
                          Clock& clock,
                          const std::stop_token& stop);
 

@@ -81,6 +81,24 @@ void expand_nested_texts(Node& properties) {
     }
 }
 
+/// Where env.yaml is looked for; the first that is there counts.
+std::vector<std::string> places_of_env_yaml(const std::string& given,
+                                            const std::map<std::string, std::string>& variables) {
+    if (!given.empty()) {
+        return {given};
+    }
+    std::vector<std::string> places;
+    for (const auto& [name, rest] :
+         {std::pair("SLING_HOME_DIR", "/env.yaml"), std::pair("HOME", "/.sling/env.yaml")}) {
+        if (const auto home = variables.find(name);
+            home != variables.end() && !home->second.empty()) {
+            places.push_back(home->second + rest);
+        }
+    }
+    places.emplace_back("/etc/zohosyncd/env.yaml");
+    return places;
+}
+
 class CatalogueReader {
 public:
     CatalogueReader(const Environment& environment, Problems& problems) : problems_(problems) {
@@ -93,7 +111,9 @@ public:
         read_env_yaml(overrides.env_file);
         for (const char* name : {"ENV_YAML", "SLING_ENV_YAML"}) {
             if (const auto body = variables.find(name); body != variables.end()) {
-                read_yaml(body->second, std::string("variable ") + name, "env-var env yaml");
+                read_yaml(unwrap_base64(std::string(trim(body->second))),
+                          std::string("variable ") + name,
+                          "env-var env yaml");
             }
         }
         for (const auto& [name, value] : variables) {
@@ -103,11 +123,6 @@ public:
     }
 
 private:
-    [[nodiscard]] std::string variable(const std::string& name) const {
-        const auto found = catalogue_.environment.variables.find(name);
-        return found != catalogue_.environment.variables.end() ? found->second : "";
-    }
-
     void read_dot_env() {
         const std::string path =
             absolute_path(".env.sling", catalogue_.environment.working_directory);
@@ -124,23 +139,12 @@ private:
     }
 
     void read_env_yaml(const std::string& given) {
-        std::vector<std::string> places;
-        if (!given.empty()) {
-            places.push_back(given);
-        } else {
-            if (const auto home = variable("SLING_HOME_DIR"); !home.empty()) {
-                places.push_back(home + "/env.yaml");
-            }
-            if (const auto home = variable("HOME"); !home.empty()) {
-                places.push_back(home + "/.sling/env.yaml");
-            }
-            places.emplace_back("/etc/zohosyncd/env.yaml");
-        }
+        const auto places = places_of_env_yaml(given, catalogue_.environment.variables);
         for (const auto& place : places) {
             const auto path = absolute_path(place, catalogue_.environment.working_directory);
             if (!given.empty() || file_exists(path)) {
                 if (const auto file = read(path, place)) {
-                    read_yaml(file->text, place, "env yaml");
+                    read_yaml(file->text, place, "sling env yaml");
                 }
                 return;
             }
@@ -264,7 +268,7 @@ private:
         const auto dot_env = from_dot_env_.find(name);
         relocate(*properties, 0);
         if (dot_env != from_dot_env_.end()) {
-            add(name, std::move(*properties), dot_env->second, "dot-env");
+            add(name, std::move(*properties), dot_env->second, "sling dot-env");
         } else {
             add(name, std::move(*properties), "variable " + name, "env variable");
         }
@@ -298,6 +302,9 @@ std::string Catalogue::known_names(std::string_view wanted) const {
     }
     std::string text =
         names.empty() ? "; no connection is defined" : "; known: " + join(names, ", ");
+    if (wanted.find('/') != std::string_view::npos) { // So Sling names what dbt has.
+        text += "; profiles of dbt are not read: `zohosyncd conns set` writes one into env.yaml";
+    }
     for (const auto& [name, value] : environment.variables) {
         if (equal_ignoring_case(name, wanted)) {
             text +=
@@ -354,6 +361,17 @@ Catalogue read_catalogue(const ConfigOverrides& overrides,
                          const Environment& environment,
                          Problems& problems) {
     return CatalogueReader(environment, problems).read(overrides);
+}
+
+std::string env_yaml_to_edit(const std::string& given, const Environment& environment) {
+    const auto places = places_of_env_yaml(given, environment.variables);
+    for (const auto& place : places) {
+        const auto path = absolute_path(place, environment.working_directory);
+        if (file_exists(path)) {
+            return path;
+        }
+    }
+    return absolute_path(places.front(), environment.working_directory);
 }
 
 } // namespace zohosyncd

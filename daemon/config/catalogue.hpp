@@ -35,6 +35,9 @@ Catalogue read_catalogue(const ConfigOverrides& overrides,
                          const Environment& environment,
                          Problems& problems);
 
+/// The env.yaml that counts; without any, the one to create. Requires a catalogue's environment.
+std::string env_yaml_to_edit(const std::string& given, const Environment& environment);
+
 /// `text` as a connection: a URL, or a YAML or JSON map with `type` or `url`.
 std::optional<Node> connection_from_text(const std::string& text);
 

@@ -152,13 +152,27 @@ StreamConfig stream_for_module(const Config& config, std::string_view module);
 struct ConnectionInfo {
     std::string name;
     std::string type;   ///< "API - Spec", "DB - PostgreSQL", "DB - SQLite"
-    std::string source; ///< "env yaml", "env variable", "dot-env"
+    std::string source; ///< As Sling says: "sling env yaml", "env variable", "sling dot-env"
 };
 
 /// The connections that are defined anywhere, by name. No secret in it.
 std::vector<ConnectionInfo> list_connections(const ConfigOverrides& overrides,
                                              const Environment& environment,
                                              Problems& problems);
+
+/// Writes a connection into the env.yaml that counts, in the place of one of the same name, and
+/// returns the file's path. `assignments` are `key=value`; nothing is written, and the reason
+/// reported, unless they make a connection that could be used.
+std::optional<std::string> set_connection(const std::string& name,
+                                          const std::vector<std::string>& assignments,
+                                          const ConfigOverrides& overrides,
+                                          const Environment& environment,
+                                          Problems& problems);
+/// Takes it out again.
+std::optional<std::string> unset_connection(const std::string& name,
+                                            const ConfigOverrides& overrides,
+                                            const Environment& environment,
+                                            Problems& problems);
 
 /// One connection on its own, for `conns test` and `conns discover`.
 std::optional<ZohoConnection> load_zoho_connection(const std::string& name,

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -62,6 +63,17 @@ bool read_all(int fd, std::size_t limit, std::string& text, std::string& reason)
             return false;
         }
     }
+}
+
+bool write_all(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const auto size = ::write(fd, text.data(), text.size());
+        if (size < 0 && errno != EINTR) {
+            return false;
+        }
+        text.remove_prefix(size < 0 ? 0 : static_cast<std::size_t>(size));
+    }
+    return true;
 }
 
 bool is_name_char(char c) {
@@ -178,6 +190,48 @@ std::optional<FileText> read_file(const std::string& path, std::size_t limit, st
         file.text.erase(0, 3);
     }
     return file;
+}
+
+std::string replace_file(const std::string& path, const std::string& text) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    const fs::path target = fs::exists(path, error) ? fs::canonical(path, error) : fs::path(path);
+    if (error) {
+        return error.message();
+    }
+    if (!target.parent_path().empty() && !fs::exists(target.parent_path(), error)) {
+        fs::create_directories(target.parent_path(), error);
+        if (error) {
+            return error.message();
+        }
+        fs::permissions(target.parent_path(), fs::perms::owner_all, error);
+    }
+    struct stat before{};
+    const bool is_new = ::stat(target.c_str(), &before) != 0;
+    std::string draft = target.string() + ".XXXXXX";
+    const int fd = ::mkostemp(draft.data(), O_CLOEXEC); // Readable by its owner alone.
+    if (fd < 0) {
+        return error_text(errno);
+    }
+    bool is_done = write_all(fd, text);
+    if (is_done && !is_new) {
+        const mode_t group = (before.st_mode & S_IROTH) == 0 ? before.st_mode & S_IRGRP : 0;
+        // Only root can and has to; whoever edits a file of his own is its owner already.
+        is_done = (::fchown(fd, before.st_uid, before.st_gid) == 0 || ::geteuid() != 0) &&
+                  ::fchmod(fd, S_IRUSR | S_IWUSR | group) == 0;
+    }
+    is_done = is_done && ::fsync(fd) == 0;
+    int reason = errno;
+    is_done = ::close(fd) == 0 && is_done;
+    if (is_done && ::rename(draft.c_str(), target.c_str()) != 0) {
+        is_done = false;
+        reason = errno;
+    }
+    if (!is_done) {
+        ::unlink(draft.c_str());
+        return error_text(reason);
+    }
+    return {};
 }
 
 bool file_exists(const std::string& path) {

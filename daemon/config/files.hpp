@@ -23,6 +23,12 @@ struct FileText {
 /// reason, for everything else; never waits for a pipe or a device.
 std::optional<FileText> read_file(const std::string& path, std::size_t limit, std::string& reason);
 
+/// Puts a file with this text in the place of `path`: the old one or the new one is there, whole,
+/// at any instant. Only its owner may read it, and its group where that alone could before; owner
+/// and group stay. Follows a link; makes the directory. An empty text says that it is done, else
+/// why not.
+std::string replace_file(const std::string& path, const std::string& text);
+
 bool file_exists(const std::string& path);
 
 /// `path` itself when it is absolute, else below `directory`.

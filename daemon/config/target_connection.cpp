@@ -28,6 +28,12 @@ std::string first_of(const Block& block, std::initializer_list<std::string_view>
     return {};
 }
 
+/// A socket, this machine, or a name without a dot, as containers have in a network of their own.
+bool is_nearby(std::string_view host) {
+    return host.starts_with('/') || host.starts_with('@') || host.starts_with("127.") ||
+           host == "::1" || host.find_first_of(".:") == std::string_view::npos;
+}
+
 /// Explicit properties win over the URL's parts.
 std::optional<Node>
 with_url_parts(const RawConnection& raw, const Environment& environment, Problems& problems) {
@@ -86,7 +92,9 @@ public:
         append_conninfo(conninfo, "user", user);
         append_conninfo(conninfo, "password", password());
         append_conninfo(conninfo, "dbname", database);
-        append_conninfo(conninfo, "sslmode", ssl_mode());
+        const auto mode = ssl_mode();
+        append_conninfo(conninfo, "sslmode", mode);
+        warn_of_clear_text(host, mode);
         append_file(conninfo, "sslcert", "cert_file");
         append_file(conninfo, "sslkey", "cert_key_file");
         append_file(conninfo, "sslrootcert", "cert_ca_file");
@@ -139,6 +147,17 @@ private:
                          "expected disable, allow, prefer, require, verify-ca or verify-full");
         }
         return mode.empty() ? "disable" : mode;
+    }
+
+    /// Sling's default is as quiet about it as it is unsafe.
+    void warn_of_clear_text(const std::string& host, std::string_view mode) {
+        if (!host.empty() && !is_nearby(host) &&
+            (mode == "disable" || mode == "allow" || mode == "prefer")) {
+            block_.warn("sslmode",
+                        "with `" + std::string(mode) +
+                            "` the connection to a remote server is not encrypted or may come to "
+                            "be; set `sslmode: require` or `verify-full`");
+        }
     }
 
     void append_file(std::string& conninfo, std::string_view keyword, std::string_view key) {

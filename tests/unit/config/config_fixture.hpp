@@ -66,7 +66,7 @@ inline constexpr std::string_view zoho_and_postgres = R"(connections:
     secrets: { client_id: MY_ID, client_secret: TOPSECRET, soid: ZohoCRM.12345678 }
   MY_POSTGRES:
     type: postgres
-    host: db.example.com
+    host: db
     user: sling
     password: PGSECRET
     database: warehouse

@@ -45,7 +45,7 @@ TEST_CASE("env.yaml gives both connections, names in any case (74)") {
     CHECK(loaded.config.source.accounts_url == "https://accounts.zoho.com");
     CHECK(loaded.config.source.requests_per_second == 5);
     CHECK(loaded.config.target.name == "MY_POSTGRES");
-    CHECK(loaded.config.target.described == "postgres://db.example.com:5432/warehouse");
+    CHECK(loaded.config.target.described == "postgres://db:5432/warehouse");
     CHECK(loaded.config.target.default_schema == "public");
     CHECK(loaded.config.target.conninfo.reveal() ==
           "host='db.example.com' port='5432' user='sling' password='PGSECRET' dbname='warehouse' "
