@@ -152,4 +152,42 @@ void print_results(std::ostream& out, const std::vector<StreamProgress>& lines) 
     }
 }
 
+void print_as_sling(std::ostream& out,
+                    const Config& config,
+                    const std::vector<StreamProgress>& lines,
+                    const PassSummary& pass) {
+    const auto table_of = [&](const std::string& name) {
+        for (const auto& stream : config.streams) {
+            if (stream.endpoint.stream == name) {
+                const auto& target = stream.target;
+                return (target.schema.empty() ? "" : "\"" + target.schema + "\".") + "\"" +
+                       target.table + "\"";
+            }
+        }
+        return name;
+    };
+    for (const auto& line : lines) {
+        const auto seconds = static_cast<std::uint64_t>(line.took.count() / 1000);
+        if (line.written > 0) {
+            out << fmt::format("INF inserted {} rows into {} in {} secs [{} r/s]\n",
+                               line.written,
+                               table_of(line.stream),
+                               seconds,
+                               line.written / std::max<std::uint64_t>(seconds, 1));
+        } else if (line.activity == StreamActivity::done) {
+            out << "INF 0 rows inserted. Nothing to do.\n";
+        }
+        const bool is_done = line.activity == StreamActivity::done;
+        out << (is_done                                   ? "INF execution succeeded\n"
+                : pass.is_timed_out && line.error.empty() ? "INF execution failed (timed-out)\n"
+                                                          : "INF execution failed\n");
+    }
+    out << fmt::format("INF Replication Completed in {}s | {} -> {} | {} Successes | {} Failures\n",
+                       pass.took.count() / 1000,
+                       config.source.name,
+                       config.target.name,
+                       pass.succeeded,
+                       pass.failed);
+}
+
 } // namespace zohosyncd

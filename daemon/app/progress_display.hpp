@@ -1,8 +1,10 @@
 #pragma once
 
 #include "daemon/app/progress.hpp"
+#include "daemon/config/config.hpp"
 #include "daemon/zoho/request_gate.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <ostream>
 #include <stop_token>
@@ -36,5 +38,20 @@ private:
 
 /// The table of results: stream, outcome, pages, rows, what was written; then totals and errors.
 void print_results(std::ostream& out, const std::vector<StreamProgress>& lines);
+
+/// How one pass came out.
+struct PassSummary {
+    std::size_t succeeded = 0;
+    std::size_t failed = 0;
+    bool is_timed_out = false;
+    std::chrono::milliseconds took{0};
+};
+
+/// The last lines of a Sling run, for those who look for their texts: `inserted N rows into`,
+/// `execution succeeded`, `Completed in`.
+void print_as_sling(std::ostream& out,
+                    const Config& config,
+                    const std::vector<StreamProgress>& lines,
+                    const PassSummary& pass);
 
 } // namespace zohosyncd

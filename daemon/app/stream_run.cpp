@@ -3,6 +3,7 @@
 #include "daemon/app/loose_run.hpp"
 #include "daemon/app/records_run.hpp"
 #include "daemon/app/run_recorder.hpp"
+#include "daemon/app/stream_hooks.hpp"
 #include "daemon/app/stream_verification.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/failpoint.hpp"
@@ -137,6 +138,32 @@ std::chrono::milliseconds see_to_failure(const RunContext& context,
     return wait;
 }
 
+/// A hook that aborts fails the run. What it said is in the log already.
+RunResult fail_by_hook(const RunContext& context,
+                       const StreamConfig& stream,
+                       StreamMemory& memory,
+                       const std::string& message) {
+    count_run(stream, "failed", 1);
+    metrics::count(metrics::Metric::errors_total,
+                   {{"stream", stream.endpoint.stream}, {"kind", "hook_failed"}});
+    context.board.update(stream.endpoint.stream, [&](StreamProgress& line) {
+        line.activity = StreamActivity::backing_off;
+        line.error = message;
+    });
+    // As with a table that waits for somebody: one pass does not try again, the daemon soon does.
+    const SyncError error(ErrorKind::schema_conflict, message);
+    write_failure_down(context, stream, Reaction::back_off_stream, error);
+    return {error.kind(), {}, std::exchange(memory.has_progressed, false), false};
+}
+
+/// Its hooks said so. It was no failure, and nothing was read.
+RunResult leave_out(const RunContext& context, const StreamConfig& stream) {
+    context.board.update(stream.endpoint.stream,
+                         [](StreamProgress& line) { line.activity = StreamActivity::done; });
+    log::event(Level::info, "run_left_out", {kv("stream", stream.endpoint.stream)});
+    return {};
+}
+
 /// A verification that fails does not fail the run before it; the next run takes it up again.
 void verify_after_run(const RunContext& context,
                       const StreamConfig& stream,
@@ -181,9 +208,22 @@ RunResult attempt_stream(const RunContext& context,
     const auto requests_before = context.client.requests_sent();
     count_run(stream, "ok", 0);
     count_run(stream, "failed", 0);
+    const bool has_hooks = !context.verify && !stream.hooks.empty();
+    HookedRun hooks(context, stream);
     try {
         ZOHOSYNCD_FAILPOINT("engine.run");
+        const auto before = has_hooks ? hooks.before(stop) : HookOutcome{};
+        if (before.result == HookOutcome::Result::failed) {
+            return fail_by_hook(context, stream, memory, before.error);
+        }
+        if (before.result == HookOutcome::Result::skips_the_run) {
+            return leave_out(context, stream);
+        }
         run_stream(context, stream, memory, stop);
+        const auto after = has_hooks ? hooks.after_success(stop) : HookOutcome{};
+        if (after.result == HookOutcome::Result::failed) {
+            return fail_by_hook(context, stream, memory, after.error);
+        }
         count_run(stream, "ok", 1);
         ZOHOSYNCD_FAILPOINT("engine.ran");
         return {};
@@ -197,6 +237,9 @@ RunResult attempt_stream(const RunContext& context,
         count_run(stream, "failed", 1);
         count_failure(stream, error.kind());
         const auto wait = see_to_failure(context, stream, attempt, error);
+        if (has_hooks) {
+            hooks.after_failure(error.what(), stop);
+        }
         return {error.kind(),
                 wait,
                 std::exchange(memory.has_progressed, false),

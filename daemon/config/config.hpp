@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/config/hooks.hpp"
 #include "daemon/config/problems.hpp"
 #include "daemon/core/endpoints.hpp"
 #include "daemon/core/field_selection.hpp"
@@ -80,6 +81,9 @@ struct StreamConfig {
     DeleteMissing delete_missing = DeleteMissing::soft;
     std::optional<std::uint64_t> limit; ///< Stop after this many records of a run (trials only).
     int line = 0;                       ///< Of the entry under `streams` that gave it.
+    StreamHooks hooks;
+    std::string description; ///< As written; for hooks.
+    std::string id;          ///< As written; for hooks.
 };
 
 struct CreditsConfig {
@@ -113,8 +117,12 @@ struct Config {
     std::vector<std::string>
         excluded_modules; ///< API names that 'module:*' leaves out: disabled ones.
     DaemonConfig daemon;
-    bool no_stream_selected = false; ///< --streams matched nothing.
-    KeyLines lines;                  ///< Of replication.yaml, two levels deep.
+    bool no_stream_selected = false;        ///< --streams matched nothing.
+    RootHooks hooks;                        ///< Of one pass over all streams.
+    std::map<std::string, std::string> env; ///< The file's own `env`, expanded.
+    /// SLING_TIMEOUT, of the file's `env` or else of the environment: how long `sync` may take.
+    std::optional<std::chrono::milliseconds> timeout;
+    KeyLines lines; ///< Of replication.yaml, two levels deep.
 };
 
 /// What the command line overrides.

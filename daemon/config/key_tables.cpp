@@ -17,7 +17,7 @@ constexpr Key root_table[] = {
      "what to keep equal: endpoints, patterns such as `'*'`, Zoho modules, "
      "`'module:*'`; under each its own keys, or nothing"},
     {"env", map, honoured, "", "values for `{KEY}` anywhere in this file; `$VAR` is looked up"},
-    {"hooks", map, honoured, "", "not supported; an empty block is accepted"},
+    {"hooks", map, honoured, "", "`start` and `end`: lists of hooks around one `sync`; see below"},
     {"daemon", map, honoured, "", "what only zohosyncd knows; Sling ignores it"},
 };
 
@@ -57,7 +57,7 @@ constexpr Key stream_table[] = {
     {"change_capture_options", any, ignored, "", ""},
     {"columns", map, refused, "", ""},
     {"transforms", any, refused, "", ""},
-    {"hooks", map, refused, "", ""},
+    {"hooks", map, honoured, "", "`pre` and `post`: lists of hooks around each run; see below"},
     {"where", string, refused, "", ""},
     {"sql", string, refused, "", ""},
     {"files", any, refused, "", ""},
@@ -129,6 +129,46 @@ constexpr Key target_option_table[] = {
     {"compression", any, ignored, "", ""},
     {"header", any, ignored, "", ""},
     {"delimiter", any, ignored, "", ""},
+};
+
+constexpr Key hook_table[] = {
+    {"type", text, honoured, "", "`http`, `query`, `log` or `check`"},
+    {"id", text, honoured, "", "its name in log lines"},
+    {"if", text, honoured, "", "a condition; the hook is left out unless it is true"},
+    {"on_failure",
+     text,
+     honoured,
+     "abort",
+     "`abort` fails the run, `warn` and `quiet` go on, `break` leaves out the hooks behind it, "
+     "`skip` (of `pre`) leaves out the run"},
+};
+
+constexpr Key http_hook_table[] = {
+    {"url", text, honoured, "", "https, or http to this machine"},
+    {"method", text, honoured, "GET", "GET, POST, PUT, PATCH or DELETE"},
+    {"payload", text, honoured, "", "what is sent; values in JSON are escaped for it"},
+    {"headers", map, honoured, "", "names and texts"},
+    {"into", any, refused, "", ""},
+};
+
+constexpr Key query_hook_table[] = {
+    {"connection", text, honoured, "", "only the target: its name, or `{target.name}`"},
+    {"query", text, honoured, "", "statements; quotes in values are doubled"},
+    {"into", any, refused, "", ""},
+    {"operation", any, refused, "", ""},
+    {"params", any, refused, "", ""},
+    {"transient", boolean, no_effect, "false", ""},
+};
+
+constexpr Key log_hook_table[] = {
+    {"message", text, honoured, "", "the text of the log line"},
+    {"level", text, honoured, "info", "debug, info, warn or error"},
+};
+
+constexpr Key check_hook_table[] = {
+    {"check", text, honoured, "", "a condition; the hook fails unless it is true"},
+    {"failure_message", text, honoured, "", "what the failure says"},
+    {"vars", any, refused, "", ""},
 };
 
 constexpr Key daemon_table[] = {
@@ -297,6 +337,26 @@ std::span<const Key> source_option_keys() {
 
 std::span<const Key> target_option_keys() {
     return target_option_table;
+}
+
+std::span<const Key> hook_keys() {
+    return hook_table;
+}
+
+std::span<const Key> http_hook_keys() {
+    return http_hook_table;
+}
+
+std::span<const Key> query_hook_keys() {
+    return query_hook_table;
+}
+
+std::span<const Key> log_hook_keys() {
+    return log_hook_table;
+}
+
+std::span<const Key> check_hook_keys() {
+    return check_hook_table;
 }
 
 std::span<const Key> daemon_keys() {

@@ -51,6 +51,13 @@ std::span<const Key> target_option_keys();
 std::span<const Key> daemon_keys();
 std::span<const Key> credits_keys();
 
+/// One hook: the keys of all, and those of its type.
+std::span<const Key> hook_keys();
+std::span<const Key> http_hook_keys();
+std::span<const Key> query_hook_keys();
+std::span<const Key> log_hook_keys();
+std::span<const Key> check_hook_keys();
+
 /// The connections of env.yaml.
 std::span<const Key> zoho_keys();
 std::span<const Key> zoho_secret_keys();

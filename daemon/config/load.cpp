@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <ctime>
 #include <filesystem>
 #include <map>
@@ -51,9 +52,10 @@ public:
         const Block root(file_->root, "", file_->name, problems_);
         root.check(root_keys());
         require_keys(root);
-        check_hooks(root);
+        read_settings();
         read_source(root);
         read_target(root);
+        read_hooks(root);
         const auto daemon = root.block("daemon");
         config_.daemon =
             read_daemon_block(daemon ? &*daemon : nullptr, catalogue_.environment, problems_);
@@ -93,23 +95,48 @@ private:
         return node.is_map() ? node.entries.empty() : is_nothing(node);
     }
 
-    static void check_hooks(const Block& root) {
-        const auto hooks = root.block("hooks");
-        if (!hooks) {
-            return;
+    void read_hooks(const Block& root) {
+        if (const auto hooks = root.block("hooks")) {
+            config_.hooks = read_root_hooks(*hooks);
         }
-        for (const auto& entry : hooks->node().entries) {
-            const std::string stage = lower(entry.key);
-            const bool is_for_streams =
-                stage == "pre" || stage == "post" || stage == "pre_merge" || stage == "post_merge";
-            if (is_for_streams) {
-                hooks->error(entry.key,
-                             "cannot declare a \"" + stage +
-                                 "\" hook at replication level, only accepts start/end.");
-            } else if (!is_nothing(entry.value)) {
-                hooks->error(entry.key, "hooks are not supported by this version");
+        check_hooks(config_.hooks.start);
+        check_hooks(config_.hooks.end);
+    }
+
+    /// Those of `defaults` are met with each stream, and told of once.
+    void check_hooks(const std::vector<Hook>& hooks) {
+        for (const auto& hook : hooks) {
+            if (checked_hooks_.emplace(hook.line, hook.path).second) {
+                check_references(hook, file_->env, target_names_, problems_);
             }
         }
+    }
+
+    void read_settings() {
+        config_.env = file_->env;
+        const auto& variables = catalogue_.environment.variables;
+        const auto own = file_->env.find("SLING_TIMEOUT");
+        const auto foreign = variables.find("SLING_TIMEOUT");
+        const bool is_own = own != file_->env.end();
+        if (!is_own && foreign == variables.end()) {
+            return;
+        }
+        const std::string text(trim(is_own ? own->second : foreign->second));
+        double minutes = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), minutes);
+        constexpr double most = 60.0 * 24 * 365;
+        if (text.empty()) {
+            return;
+        }
+        if (error != std::errc{} || end != text.data() + text.size() || !(minutes > 0) ||
+            minutes > most) {
+            problems_.error(is_own ? file_->name : "variable SLING_TIMEOUT",
+                            0,
+                            is_own ? "env.SLING_TIMEOUT" : "",
+                            "expected minutes, such as 30");
+            return;
+        }
+        config_.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(minutes * 60'000));
     }
 
     void read_source(const Block& root) {
@@ -183,6 +210,7 @@ private:
             config_.target = std::move(*target);
             has_target_ = true;
         }
+        target_names_ = {raw->name, name, std::string(trim(root.string("target").value_or("")))};
     }
 
     void read_streams(const Block& root) {
@@ -225,6 +253,11 @@ private:
         }
         stream.schedule =
             block.schedule.value ? *block.schedule.value : default_schedule(stream.mode);
+        stream.hooks = block.hooks;
+        check_hooks(stream.hooks.pre);
+        check_hooks(stream.hooks.post);
+        stream.description = block.description.value.value_or("");
+        stream.id = block.id.value.value_or("");
         stream.tags = block.tags.value.value_or(std::vector<std::string>{});
         stream.select = block.select.value.value_or(FieldSelection{});
         stream.casing = block.casing.value.value_or(ColumnCasing::snake);
@@ -338,6 +371,8 @@ private:
     Config config_;
     std::vector<std::string> ids_;
     std::set<std::string> warned_objects_;
+    std::set<std::pair<int, std::string>> checked_hooks_;
+    std::vector<std::string> target_names_;
     std::map<std::string, std::pair<std::string, int>> tables_;
 };
 

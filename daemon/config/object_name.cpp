@@ -160,6 +160,19 @@ std::string name_error(const TableName& name, const ObjectContext& context) {
 
 } // namespace
 
+Variables time_variables(std::chrono::sys_seconds now) {
+    std::map<std::string, std::string> times;
+    add_times(times, now);
+    return {times.begin(), times.end()};
+}
+
+std::string local_time_text(std::chrono::sys_seconds time, const char* format) {
+    const std::time_t seconds = time.time_since_epoch().count();
+    std::tm local{};
+    localtime_r(&seconds, &local);
+    return format_time(local, format);
+}
+
 std::string clean_stream_name(std::string_view stream) {
     return clean(lower(stream));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/config/config.hpp"
+#include "daemon/core/text_template.hpp"
 
 #include <chrono>
 #include <map>
@@ -42,6 +43,12 @@ bool has_stream_variable(std::string_view object);
 
 /// Whether the table depends on when the program was started.
 bool has_time_variable(std::string_view object);
+
+/// {YYYY}, {timestamp.date} and the like, for hooks.
+Variables time_variables(std::chrono::sys_seconds now);
+
+/// As strftime has it, in local time.
+std::string local_time_text(std::chrono::sys_seconds time, const char* format);
 
 /// `Invoices` as it stands in a table's name: lower case, and only [a-z0-9_].
 std::string clean_stream_name(std::string_view stream);

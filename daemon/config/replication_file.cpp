@@ -45,7 +45,7 @@ std::map<std::string, std::string> read_env(const Block& root, const Environment
         for (const auto& name : missing) {
             env->warn(entry.key, "the variable " + name + " is not set; taken as empty");
         }
-        if (entry.key.starts_with("SLING_")) {
+        if (entry.key.starts_with("SLING_") && entry.key != "SLING_TIMEOUT") {
             env->warn(entry.key,
                       entry.key == "SLING_STATE"
                           ? "`SLING_STATE` has no effect here: zohosyncd keeps its own state"

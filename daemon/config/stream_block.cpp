@@ -194,6 +194,9 @@ StreamBlock read_stream_block(const Block& block, std::string path) {
     result.disabled = setting(block, "disabled", block.boolean("disabled"));
     result.single = setting(block, "single", block.boolean("single"));
     result.select = read_select(block);
+    if (const auto hooks = block.block("hooks")) {
+        result.hooks = read_stream_hooks(*hooks);
+    }
     if (const auto options = block.block("source_options")) {
         options->check(source_option_keys());
         result.has_source_options = true;
@@ -220,6 +223,9 @@ StreamBlock with_defaults(StreamBlock stream, const StreamBlock& defaults) {
     inherit(stream.disabled, defaults.disabled);
     inherit(stream.single, defaults.single);
     inherit(stream.select, defaults.select);
+    if (stream.hooks.empty()) {
+        stream.hooks = defaults.hooks; // One stage of its own replaces all of the defaults'.
+    }
     if (!stream.has_source_options) {
         stream.limit = defaults.limit;
     }

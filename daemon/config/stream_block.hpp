@@ -35,6 +35,7 @@ struct StreamBlock {
     Setting<std::uint64_t> limit;
     Setting<ColumnCasing> casing;
     Setting<DeleteMissing> delete_missing;
+    StreamHooks hooks;
 };
 
 /// Requires a map.

@@ -147,8 +147,9 @@ private:
         curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
         curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, abort_on_stop);
         curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &transfer);
-        if (request.method == "POST") {
+        if (request.method != "GET") {
             curl_easy_setopt(handle, CURLOPT_POST, 1L);
+            curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
             curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
             curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.c_str());
         }

@@ -14,7 +14,7 @@ struct HttpRequest {
     std::string method = "GET";
     std::string url;
     std::vector<std::string> headers; ///< "Name: value"; may carry the token, so never logged.
-    std::string body;                 ///< Sent with POST.
+    std::string body;                 ///< Sent with every method but GET.
 };
 
 struct HttpResponse {
