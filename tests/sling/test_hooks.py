@@ -1,11 +1,12 @@
 """Hooks of streams and of the root: what runs, when, with which variables, and what is refused (§1.8, statements 22, 24, 30)."""
 
 import json
+import time
 import unittest
 
-from harness import EndToEnd
+from harness import EndToEnd, needs_own_postgres
 from listeners import Hook
-from servers import wait_until
+from servers import PostgresServer, PostgresTarget, wait_until
 
 SMALL = ("--records", "leads=12,contacts=3", "--scale", "0.01")
 HEAD = """\
@@ -229,6 +230,34 @@ hooks:
         self.assertEqual(result.code, 1)
         self.assertIn("was answered with 503", result.err)
         self.assertFalse(self.target.has_table("zoho_crm.leads"))
+
+    def test_30_run_leaves_root_hooks_out_and_says_so(self):
+        self.write("streams: {leads: }\nhooks:\n  start: [{ type: http, url: WEB/start }]\n")
+        daemon = self.started(self.home, "run")
+        wait_until(lambda: self.target.has_table("zoho_crm.leads"), 60, "the first run")
+        result, _ = daemon.terminate()
+        self.assertEqual(result.code, 0)
+        self.assertIn("event=hooks_left_out", result.err)
+        self.assertEqual(self.paths(), [])
+
+    @needs_own_postgres
+    def test_30_while_the_target_is_away_no_hook_runs(self):
+        server = PostgresServer()
+        self.addCleanup(server.stop)
+        self.target = PostgresTarget(server)
+        self.home = self.install(self.sim, self.target)
+        self.write("streams:\n  leads:\n    schedule: '@every 1s'\n    hooks:\n      pre: [{ type: http, url: WEB/pre }]\n"
+                   "      post: [{ type: http, url: \"WEB/{run.status}\" }]\n")
+        daemon = self.started(self.home, "run")
+        wait_until(lambda: "/success" in self.paths(), 60, "the first run")
+        server.pause()
+        time.sleep(2)  # A run that was under way ends, with its hooks.
+        before = len(self.web.requests)
+        time.sleep(4)
+        self.assertEqual(self.paths()[before:], [])
+        server.resume()
+        wait_until(lambda: len(self.web.requests) > before, 60, "runs again")
+        daemon.terminate()
 
 
 if __name__ == "__main__":

@@ -152,6 +152,11 @@ TEST_CASE("the shipped samples load, and explain every key that is honoured") {
                             stream_keys(),
                             source_option_keys(),
                             target_option_keys(),
+                            hook_keys(),
+                            http_hook_keys(),
+                            query_hook_keys(),
+                            log_hook_keys(),
+                            check_hook_keys(),
                             daemon_keys(),
                             credits_keys()}) {
         for (const auto& key : keys) {

@@ -111,7 +111,6 @@ TEST_CASE("a document in braces is written anew") {
 TEST_CASE("what can not be edited without harm is left as it is") {
     const Node properties = postgres();
     for (const char* text : {"connections: {A: sqlite://x.db}\n",
-                             "connections:\n  A: sqlite://x.db\n  A: sqlite://y.db\n",
                              "connections:\n  A: &a {type: sqlite}\n  B: *a\n",
                              "{connections: {A: sqlite://x.db}} # mine\n",
                              "connections: [1]\n",
@@ -120,6 +119,14 @@ TEST_CASE("what can not be edited without harm is left as it is") {
         CAPTURE(text);
         CHECK(edited(text, "A", &properties) == std::nullopt);
     }
+}
+
+TEST_CASE("of a connection that is there twice the last is written over, but none is taken out") {
+    const Node properties = postgres();
+    const std::string twice = "connections:\n  A: sqlite://x.db\n  A: sqlite://y.db\n";
+
+    CHECK(edited(twice, "A", &properties) == "connections:\n  A: sqlite://x.db\n  A:\n" + block);
+    CHECK(edited(twice, "A", nullptr) == std::nullopt); // The other one would come back.
 }
 
 TEST_CASE("a file is replaced as a whole, and only its owner can read it") {
