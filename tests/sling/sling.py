@@ -114,6 +114,7 @@ connections:
     password: pw
     database: warehouse
     schema: public
+    sslmode: require
 """
 
 

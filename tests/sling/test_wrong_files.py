@@ -262,6 +262,7 @@ ENV = """connections:
     user: sling
     password: hunter2
     database: warehouse
+    sslmode: require
 """
 NOT_FOUND = ("replication.yaml:1: source: could not find source connection: ZOHO_CRM; no connection is defined",
              "replication.yaml:2: target: could not find target connection: MY_POSTGRES; no connection is defined")

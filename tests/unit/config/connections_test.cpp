@@ -48,7 +48,7 @@ TEST_CASE("env.yaml gives both connections, names in any case (74)") {
     CHECK(loaded.config.target.described == "postgres://db:5432/warehouse");
     CHECK(loaded.config.target.default_schema == "public");
     CHECK(loaded.config.target.conninfo.reveal() ==
-          "host='db.example.com' port='5432' user='sling' password='PGSECRET' dbname='warehouse' "
+          "host='db' port='5432' user='sling' password='PGSECRET' dbname='warehouse' "
           "sslmode='disable'");
 }
 
@@ -469,10 +469,10 @@ TEST_CASE("connections are listed without their secrets (84, 89)") {
     for (const auto& connection : list) {
         shown += connection.name + "|" + connection.type + "|" + connection.source + "\n";
     }
-    CHECK(shown == "BARE|DB - PostgreSQL|env yaml\nDOT|DB - SQLite|dot-env\n"
-                   "LITE|DB - SQLite|env yaml\nMY|not supported|env variable\n"
-                   "MY_POSTGRES|DB - PostgreSQL|env yaml\nURL|DB - PostgreSQL|env variable\n"
-                   "ZOHO_CRM|API - Spec|env yaml\n");
+    CHECK(shown == "BARE|DB - PostgreSQL|sling env yaml\nDOT|DB - SQLite|sling dot-env\n"
+                   "LITE|DB - SQLite|sling env yaml\nMY|not supported|env variable\n"
+                   "MY_POSTGRES|DB - PostgreSQL|sling env yaml\nURL|DB - PostgreSQL|env variable\n"
+                   "ZOHO_CRM|API - Spec|sling env yaml\n");
     const auto target = load_target_connection(
         "lite", {.env_file = "env.yaml"}, environment_in(directory, {}), problems);
     REQUIRE(target);

@@ -104,7 +104,7 @@ TEST_CASE("what this version can not honour is refused by name") {
         {"select: [a, '-']", "select", "an item is empty: name a field, or take it out"},
         {"columns: {a: string}", "columns", "`columns` is not supported by this version"},
         {"transforms: [trim]", "transforms", "`transforms` is not supported by this version"},
-        {"hooks: {pre: [{type: log}]}", "hooks", "`hooks` is not supported by this version"},
+        {"hooks: {pre: [{type: log}]}", "hooks.pre[0].message", "`message` is missing"},
         {"where: a > 1", "where", "`where` is not supported by this version"},
         {"sql: select 1", "sql", "`sql` is not supported by this version"},
         {"files: [a]", "files", "`files` is not supported by this version"},
@@ -321,7 +321,7 @@ TEST_CASE("hooks at the root are judged as in Sling (30)") {
             "streams: {leads: {object: a.b}}\nhooks: {pre: [], start: [{type: log}], end: []}") ==
         Texts{"replication.yaml:4: hooks.pre: cannot declare a \"pre\" hook at replication level, "
               "only accepts start/end.",
-              "replication.yaml:4: hooks.start: hooks are not supported by this version"});
+              "replication.yaml:4: hooks.start[0].message: `message` is missing"});
 }
 
 TEST_CASE("all mistakes come in one pass") {
