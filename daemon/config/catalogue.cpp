@@ -302,7 +302,9 @@ std::string Catalogue::known_names(std::string_view wanted) const {
     }
     std::string text =
         names.empty() ? "; no connection is defined" : "; known: " + join(names, ", ");
-    if (wanted.find('/') != std::string_view::npos) { // So Sling names what dbt has.
+    const auto slash = wanted.find('/'); // So Sling names what dbt has: PROFILE/TARGET.
+    if (slash != std::string_view::npos && is_plain_identifier(wanted.substr(0, slash)) &&
+        is_plain_identifier(wanted.substr(slash + 1))) {
         text += "; profiles of dbt are not read: `zohosyncd conns set` writes one into env.yaml";
     }
     for (const auto& [name, value] : environment.variables) {

@@ -293,7 +293,7 @@ ENV_FILES = {
     "another database": (("type: postgres", "type: mysql"),
                          "env:6: MY_POSTGRES: connection MY_POSTGRES can not be a target: expected type postgres or sqlite"),
     "a port that is a word": (postgres("port: five"), "env:9: MY_POSTGRES.port: expected a port from 1 to 65535"),
-    "sslmode on": (postgres("sslmode: on"), "env:9: MY_POSTGRES.sslmode: expected disable, allow, prefer, require, verify-ca or "
+    "sslmode on": (("sslmode: require", "sslmode: on"), "env:12: MY_POSTGRES.sslmode: expected disable, allow, prefer, require, verify-ca or "
                    "verify-full"),
     "no soid": ((", soid: ZohoCRM.12345678", ""), "env:5: ZOHO_CRM.secrets.soid: connection ZOHO_CRM has neither the secret "
                 "`soid` nor `refresh_token`"),
