@@ -41,9 +41,14 @@ void add_selection(CLI::App& verb, RawOptions& raw) {
     auto& overrides = raw.command.overrides;
     verb.add_option(
         "--streams", overrides.streams, "Only these: a,b,tag:x,-tag:y; * and ? are patterns");
-    verb.add_option("--mode", overrides.mode, "incremental or full-refresh; beats the file's");
+    verb.add_option("--mode",
+                    overrides.mode,
+                    "incremental, full-refresh, truncate, backfill or definition-only; beats the "
+                    "file's");
     verb.add_option(
-        "--range", overrides.range, "Start,end of a backfill (not supported by this version)");
+        "--range", overrides.range, "Start,end: read only records modified in it; move no mark");
+    verb.add_option("--primary-key", overrides.primary_key, "Can only be id");
+    verb.add_option("--update-key", overrides.update_key, "Can only be Modified_Time");
     verb.add_option(
         "--limit", overrides.limit, "Stop each stream after this many records (trials)");
 }

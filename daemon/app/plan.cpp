@@ -93,7 +93,7 @@ private:
         plan.stream = stream.endpoint.stream;
         plan.module = stream.endpoint.module;
         plan.target = stream.target.text();
-        plan.mode = stream.mode == StreamMode::incremental ? "incremental" : "full-refresh";
+        plan.mode = to_string(stream.mode);
         try {
             const auto wanted = stream.endpoint.kind == EndpointKind::records
                                     ? plan_records(stream, plan)
@@ -118,17 +118,37 @@ private:
         }
         plan.fields = names.size();
         plan.slices = plan_slices(names, wanted.version_column.value()).size();
-        plan.from = begin_of_scan(stream, wanted);
-        RecordCount count;
-        if (const auto exact = count_records(*client_, stream.endpoint.module, *plan.from, stop_)) {
-            count.rows = *exact;
-            counted_.insert(stream.endpoint.stream);
-        } else {
-            count = sample_records(*client_, stream.endpoint.module, *plan.from, stop_);
+        if (stream.mode == StreamMode::definition_only) {
+            return wanted;
         }
+        plan.from = stream.window ? stream.window->begin : begin_of_scan(stream, wanted);
+        const auto count = count_from(stream, *plan.from);
         plan.rows = stream.limit ? std::min(count.rows, *stream.limit) : count.rows;
         plan.rows_are_exact = count.is_exact;
         return wanted;
+    }
+
+    RecordCount count_from(const StreamConfig& stream, std::chrono::sys_seconds from) {
+        RecordCount count = count_since(stream, from);
+        if (stream.window) {
+            const auto later = count_since(stream, stream.window->end + std::chrono::seconds(1));
+            count.rows -= std::min(count.rows, later.rows);
+            count.is_exact = count.is_exact && later.is_exact;
+        }
+        return count;
+    }
+
+    RecordCount count_since(const StreamConfig& stream, std::chrono::sys_seconds from) {
+        RecordCount count;
+        if (const auto exact = count_records(*client_, stream.endpoint.module, from, stop_)) {
+            count.rows = *exact;
+            if (!stream.window) {
+                counted_.insert(stream.endpoint.stream);
+            }
+        } else {
+            count = sample_records(*client_, stream.endpoint.module, from, stop_);
+        }
+        return count;
     }
 
     /// See RecordsRun::lower_bound.
@@ -141,7 +161,7 @@ private:
         const bool has_configured = config_.source.read_everything || config_.source.anchor_date;
         const bool moved_back = has_configured && result_.anchor < *state->anchor;
         const auto anchor = moved_back ? result_.anchor : *state->anchor;
-        const bool is_staged = stream.mode == StreamMode::full_refresh;
+        const bool is_staged = is_full_walk(stream.mode);
         const auto stored = stored_scan_from(state->scan);
         const auto hash = mapping_hash(wanted);
         const auto fresh = [&] {
@@ -152,13 +172,17 @@ private:
             const auto mark = complete ? complete : state->high_water_mark;
             return mark ? std::max(anchor, *mark - config_.daemon.overlap) : anchor;
         }();
-        const bool resumes = stored && stored->is_staged == is_staged &&
+        const bool resumes = stored && stored->window.empty() && stored->is_staged == is_staged &&
                              stored->mapping_hash == hash && stored->progress.start <= fresh;
         return resumes ? stored->progress.at : fresh;
     }
 
     StreamSchema plan_loose(const StreamConfig& stream, StreamPlan& plan) {
         auto wanted = empty_loose_schema(stream.target);
+        if (stream.mode == StreamMode::definition_only) {
+            plan.fields = wanted.columns.size();
+            return wanted;
+        }
         std::uint64_t pages = 1;
         bool has_more = read_loose_page(stream, 1, wanted, plan);
         if (has_more) {
@@ -218,12 +242,25 @@ private:
         }
     }
 
+    /// What is done once costs nothing per cycle: a definition its field list, a range its pages.
+    static void price_once(const StreamConfig& stream, StreamPlan& plan) {
+        plan.requests = stream.endpoint.kind == EndpointKind::records ? 1 : 0;
+        if (stream.window) {
+            plan.requests +=
+                std::max<std::uint64_t>(pages_of_scan({*plan.rows, plan.ties}), 1) * plan.slices;
+        }
+    }
+
     /// Requests and credits, from what was found.
     void price(const StreamConfig& stream, StreamPlan& plan) {
         const bool is_records = stream.endpoint.kind == EndpointKind::records;
         const auto now = clock_.wall_seconds();
         if (!plan.problem.empty()) {
             plan.requests = 1;
+            return;
+        }
+        if (!keeps_equal(stream)) {
+            price_once(stream, plan);
             return;
         }
         const std::uint64_t deletions = is_records && stream.mode == StreamMode::incremental &&
@@ -235,7 +272,7 @@ private:
         plan.requests_per_cycle = is_records ? 1 + deletions : pages;
         if (is_records) {
             const bool is_empty = *plan.rows == 0;
-            const bool rereads = stream.mode == StreamMode::full_refresh;
+            const bool rereads = is_full_walk(stream.mode);
             plan.requests_per_cycle = rereads ? pages * plan.slices : 1 + deletions;
             plan.requests = 1 + deletions + (is_empty ? 1 : pages * plan.slices);
         }

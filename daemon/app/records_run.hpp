@@ -26,7 +26,7 @@ public:
     void run();
 
 private:
-    [[nodiscard]] bool is_staged() const { return stream_.mode == StreamMode::full_refresh; }
+    [[nodiscard]] bool is_staged() const { return is_full_walk(stream_.mode); }
 
     [[nodiscard]] bool reads_deletions() const {
         return stream_.endpoint.has_delete_list && stream_.delete_missing != DeleteMissing::none;

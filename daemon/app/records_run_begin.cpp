@@ -99,7 +99,7 @@ std::chrono::sys_seconds RecordsRun::lower_bound() const {
 
 Scan RecordsRun::choose_scan() {
     const auto stored = stored_scan_from(prepared_.state.scan);
-    const bool fits = stored && stored->is_staged == is_staged() &&
+    const bool fits = stored && stored->window.empty() && stored->is_staged == is_staged() &&
                       stored->mapping_hash == mapping_hash_ &&
                       stored->progress.start <= lower_bound();
     if (fits) {

@@ -55,7 +55,9 @@ struct StreamMemory {
     std::optional<VerifyMemory> verification; ///< The one under way.
     /// From when on the next scheduled verification counts; unset before it was looked up.
     std::optional<std::chrono::sys_seconds> verified_at;
-    bool is_put_off = false; ///< Its old records wait for credits, and that was said.
+    std::string window_read;            ///< The range that was read to its end in this process,
+    std::int64_t window_generation = 0; ///< and under which generation.
+    bool is_put_off = false;            ///< Its old records wait for credits, and that was said.
     bool is_verification_put_off = false;
     bool is_selection_checked = false; ///< That each item of `select` matches a field.
     bool said_empty = false;           ///< The last list was answered as that of an empty module.

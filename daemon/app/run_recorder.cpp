@@ -80,7 +80,7 @@ Checkpoint
 checkpoint_from(const RunContext& context, const StreamConfig& stream, const StreamState& state) {
     Checkpoint checkpoint;
     checkpoint.org = context.organisation.id;
-    checkpoint.mode = stream.mode == StreamMode::incremental ? "incremental" : "full-refresh";
+    checkpoint.mode = to_string(stream.mode);
     checkpoint.anchor = state.anchor;
     checkpoint.high_water_mark = state.high_water_mark;
     checkpoint.deletes_mark = state.deletes_mark;

@@ -28,6 +28,10 @@ std::string to_json(const StoredScan& scan) {
     if (scan.progress.greatest) {
         object["greatest"] = format_utc(*scan.progress.greatest);
     }
+    if (!scan.window.empty()) {
+        object["window"] = scan.window;
+        object["done"] = scan.is_done;
+    }
     return object.dump();
 }
 
@@ -44,7 +48,9 @@ std::optional<StoredScan> stored_scan_from(const std::string& text) {
     return StoredScan{
         {*start, *at, instant_at(object, "first_date"), instant_at(object, "greatest")},
         object.value("staged", false),
-        object.value("mapping", "")};
+        object.value("mapping", ""),
+        object.value("window", ""),
+        object.value("done", false)};
 }
 
 } // namespace zohosyncd

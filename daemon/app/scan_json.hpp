@@ -13,6 +13,8 @@ struct StoredScan {
     ScanProgress progress;
     bool is_staged = false;   ///< Its rows are in the stage of a full refresh.
     std::string mapping_hash; ///< A scan under another mapping is begun anew.
+    std::string window = {};  ///< "begin,end" of a run over a range alone; else empty.
+    bool is_done = false;     ///< Of a window: it was read to its end.
 };
 
 std::string to_json(const StoredScan& scan);

@@ -28,9 +28,9 @@ plans_of(const Config& config, double stretch, std::chrono::sys_seconds now) {
         StreamSetup plan;
         plan.stream = stream.endpoint.stream;
         plan.target = stream.target.text();
-        plan.mode = stream.mode == StreamMode::incremental ? "incremental" : "full-refresh";
+        plan.mode = to_string(stream.mode);
         plan.schedule = stream.schedule.text();
-        if (!stream.schedule.is_manual()) {
+        if (!stream.schedule.is_manual() && keeps_equal(stream)) {
             const auto next = stream.schedule.next_after(now);
             const auto asked =
                 stream.schedule.interval().value_or(stream.schedule.next_after(next) - next);

@@ -1,10 +1,12 @@
 #include "daemon/app/stream_run.hpp"
 
+#include "daemon/app/definition_run.hpp"
 #include "daemon/app/loose_run.hpp"
 #include "daemon/app/records_run.hpp"
 #include "daemon/app/run_recorder.hpp"
 #include "daemon/app/stream_hooks.hpp"
 #include "daemon/app/stream_verification.hpp"
+#include "daemon/app/window_run.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
@@ -190,12 +192,16 @@ void run_stream(const RunContext& context,
         verify_stream(context, stream, memory, stop);
         return;
     }
-    if (stream.endpoint.kind == EndpointKind::records) {
+    if (stream.mode == StreamMode::definition_only) {
+        run_definition(context, stream, stop);
+    } else if (stream.window) {
+        WindowRun(context, stream, memory, stop).run();
+    } else if (stream.endpoint.kind == EndpointKind::records) {
         RecordsRun(context, stream, memory, stop).run();
     } else {
         LooseRun(context, stream, stop).run();
     }
-    if (context.verify_schedule != nullptr) {
+    if (context.verify_schedule != nullptr && keeps_equal(stream)) {
         verify_after_run(context, stream, memory, stop);
     }
 }

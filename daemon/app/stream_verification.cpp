@@ -61,6 +61,17 @@ void verify_stream(const RunContext& context,
                    const StreamConfig& stream,
                    StreamMemory& memory,
                    const std::stop_token& stop) {
+    if (!keeps_equal(stream)) {
+        log::event(log::Level::warn,
+                   "not_compared",
+                   {log::kv("stream", stream.endpoint.stream),
+                    log::kv("hint", "its mode or range does not keep the table equal to Zoho")});
+        context.board.update(stream.endpoint.stream, [](StreamProgress& line) {
+            line.activity = StreamActivity::done;
+            line.findings = Findings{};
+        });
+        return;
+    }
     if (!memory.verification) {
         memory.verification.emplace();
     }

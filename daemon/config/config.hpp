@@ -65,7 +65,29 @@ struct TargetConnection {
     KeyLines lines;
 };
 
-enum class StreamMode { incremental, full_refresh };
+enum class StreamMode {
+    incremental,
+    full_refresh,
+    truncate, ///< As full_refresh: our merge keeps the table as it is.
+    backfill, ///< The records of a window, once; no mark moves.
+    definition_only,
+};
+
+/// Sling's word: "full-refresh".
+const char* to_string(StreamMode mode);
+
+/// Whether each run walks the whole list into the stage and merges it.
+[[nodiscard]] constexpr bool is_full_walk(StreamMode mode) {
+    return mode == StreamMode::full_refresh || mode == StreamMode::truncate;
+}
+
+/// `range`: the records whose Modified_Time lies in it, both ends included.
+struct TimeWindow {
+    std::chrono::sys_seconds begin;
+    std::chrono::sys_seconds end;
+
+    bool operator==(const TimeWindow&) const = default;
+};
 
 enum class DeleteMissing { soft, hard, none };
 
@@ -80,11 +102,18 @@ struct StreamConfig {
     ColumnCasing casing = ColumnCasing::snake;
     DeleteMissing delete_missing = DeleteMissing::soft;
     std::optional<std::uint64_t> limit; ///< Stop after this many records of a run (trials only).
+    std::optional<TimeWindow> window;   ///< Read only this, and move no mark.
     int line = 0;                       ///< Of the entry under `streams` that gave it.
     StreamHooks hooks;
     std::string description; ///< As written; for hooks.
     std::string id;          ///< As written; for hooks.
 };
+
+/// Whether the stream's runs make its table equal to the module's list, so that it can be called
+/// fresh, and compared with Zoho.
+[[nodiscard]] inline bool keeps_equal(const StreamConfig& stream) {
+    return !stream.window && stream.mode != StreamMode::definition_only;
+}
 
 struct CreditsConfig {
     std::optional<std::uint64_t> daily; ///< unset: from the organisation's edition; unknown: 5000
@@ -133,6 +162,8 @@ struct ConfigOverrides {
     std::string streams = {};  ///< a,b,tag:x
     std::string mode = {};
     std::string range = {};
+    std::string primary_key = {};
+    std::string update_key = {};
     std::optional<std::uint64_t> limit = {};
     std::string target = {}; ///< URL
 };

@@ -28,7 +28,9 @@ constexpr Key stream_table[] = {
      string,
      honoured,
      "full-refresh",
-     "`incremental` or `full-refresh`; users and modules are always read in full"},
+     "`incremental`, `full-refresh`, `truncate`, `backfill` or `definition-only`; users and "
+     "modules "
+     "are always read in full"},
     {"object",
      string,
      honoured,
@@ -66,7 +68,12 @@ constexpr Key stream_table[] = {
 constexpr Key source_option_table[] = {
     {"limit", integer, honoured, "", "stop after so many records of a run; for trials"},
     {"flatten", any, refused, "1", ""},
-    {"range", string, refused, "", ""},
+    {"range",
+     string,
+     honoured,
+     "",
+     "`start,end`, both included, dates (their first second) or times in UTC: with `backfill` or "
+     "`incremental` only records modified in it are read, once, and no mark moves"},
     {"offset", integer, refused, "0", ""},
     {"jmespath", string, refused, "", ""},
     {"jq", string, refused, "", ""},

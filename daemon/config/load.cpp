@@ -75,8 +75,19 @@ private:
                 problems_.error("", 0, "--mode", reason);
             }
         }
-        if (!overrides_.range.empty()) {
-            problems_.error("", 0, "--range", "`--range` is not supported by this version");
+        if (!overrides_.range.empty() && !parse_range(overrides_.range, reason)) {
+            problems_.error("", 0, "--range", reason);
+        }
+        check_flag("--primary-key", overrides_.primary_key, wrong_primary_key);
+        check_flag("--update-key", overrides_.update_key, wrong_update_key);
+    }
+
+    void check_flag(const char* flag,
+                    const std::string& value,
+                    std::string (*what_is_wrong)(std::string_view)) {
+        if (const auto wrong = value.empty() ? std::string{} : what_is_wrong(value);
+            !wrong.empty()) {
+            problems_.error("", 0, flag, wrong);
         }
     }
 
@@ -250,6 +261,10 @@ private:
         stream.line = entry.line;
         if (endpoint.kind == EndpointKind::records) {
             stream.mode = mode_.value_or(block.mode.value.value_or(StreamMode::full_refresh));
+            read_window(block, stream);
+        } else if (mode_.value_or(block.mode.value.value_or(stream.mode)) ==
+                   StreamMode::definition_only) {
+            stream.mode = StreamMode::definition_only;
         }
         stream.schedule =
             block.schedule.value ? *block.schedule.value : default_schedule(stream.mode);
@@ -272,6 +287,36 @@ private:
         }
         stream.target = std::move(*target);
         return stream;
+    }
+
+    /// `range`, and what a backfill must have beside it.
+    void read_window(const StreamBlock& block, StreamConfig& stream) {
+        const bool is_flag = !overrides_.range.empty();
+        const auto& range = is_flag ? std::optional(overrides_.range) : block.range.value;
+        std::string reason;
+        if (range) {
+            stream.window = parse_range(*range, reason); // What is wrong with it was reported.
+        }
+        const auto error = [&](const std::string& key, const std::string& text) {
+            problems_.error(file_->name, block.line, block.path + "." + key, text);
+        };
+        if (stream.mode == StreamMode::backfill) {
+            const bool has_keys = (block.primary_key.value || !overrides_.primary_key.empty()) &&
+                                  (block.update_key.value || !overrides_.update_key.empty());
+            if (!has_keys) {
+                error("mode",
+                      "must specify value for 'update_key' and 'primary_key' for backfill mode: "
+                      "`primary_key: id`, `update_key: Modified_Time`");
+            }
+            if (!range && !block.range.is_wrong) {
+                error("mode",
+                      "must specify range (source.options.range or --range) for backfill mode");
+            }
+        } else if (range && stream.mode != StreamMode::incremental) {
+            error(is_flag ? "mode" : "source_options.range",
+                  std::string("a range can not be combined with mode ") + to_string(stream.mode) +
+                      ": use backfill or incremental");
+        }
     }
 
     std::optional<TableName> make_table(const StreamEntry& entry, std::string_view name) {

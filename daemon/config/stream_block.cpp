@@ -1,6 +1,7 @@
 #include "daemon/config/stream_block.hpp"
 
 #include "daemon/config/words.hpp"
+#include "daemon/core/time.hpp"
 
 #include <algorithm>
 #include <array>
@@ -46,18 +47,58 @@ Setting<Schedule> read_schedule(const Block& block) {
     return setting(block, key, std::move(schedule));
 }
 
-void check_keys(const Block& block) {
-    if (const auto keys = block.strings("primary_key")) {
-        const bool is_id = std::ranges::all_of(
-            *keys, [](const std::string& key) { return equal_ignoring_case(key, "id"); });
-        if (keys->size() > 1 || !is_id) {
-            block.error("primary_key", "`primary_key` can only be `id` for Zoho CRM");
-        }
+/// An empty word unsets, as null does.
+Setting<std::string> read_primary_key(const Block& block) {
+    const auto keys = block.strings("primary_key");
+    std::optional<std::string> key;
+    if (keys && keys->size() == 1 && !keys->front().empty()) {
+        key = keys->front();
     }
-    if (const auto key = block.string("update_key");
-        key && !key->empty() && !equal_ignoring_case(*key, "Modified_Time")) {
-        block.error("update_key", "`update_key` can only be `Modified_Time` for Zoho CRM");
+    const std::string wrong = keys && keys->size() > 1 ? wrong_primary_key("")
+                              : key                    ? wrong_primary_key(*key)
+                                                       : "";
+    if (!wrong.empty()) {
+        block.error("primary_key", wrong);
     }
+    return setting(block, "primary_key", key);
+}
+
+Setting<std::string> read_update_key(const Block& block) {
+    auto key = block.string("update_key");
+    if (key && key->empty()) {
+        key.reset();
+    }
+    if (const auto wrong = key ? wrong_update_key(*key) : std::string{}; !wrong.empty()) {
+        block.error("update_key", wrong);
+    }
+    return setting(block, "update_key", key);
+}
+
+/// A time without an offset is UTC; a date is its first second.
+std::optional<std::chrono::sys_seconds> parse_range_end(std::string_view text) {
+    std::string time(trim(text));
+    if (const auto only_date = parse_zoho_time(time + "T00:00:00Z")) {
+        return only_date;
+    }
+    if (const auto space = time.find(' '); space != std::string::npos) {
+        time[space] = 'T';
+    }
+    if (const auto with_offset = parse_zoho_time(time)) {
+        return with_offset;
+    }
+    return parse_zoho_time(time + "Z");
+}
+
+Setting<std::string> read_range(const Block& options) {
+    auto range = options.string("range");
+    if (range && trim(*range).empty()) {
+        range.reset();
+    }
+    std::string reason;
+    if (range && !parse_range(*range, reason)) {
+        options.error("range", reason);
+    }
+    return setting(options, "range", range);
 }
 
 Setting<FieldSelection> read_select(const Block& block) {
@@ -158,16 +199,70 @@ std::optional<StreamMode> parse_mode(std::string_view text, std::string& reason)
     if (text == "full-refresh") {
         return StreamMode::full_refresh;
     }
-    constexpr std::array<std::string_view, 5> not_yet{
-        "truncate", "snapshot", "backfill", "definition-only", "change-capture"};
-    if (std::ranges::find(not_yet, text) != not_yet.end()) {
-        reason = "mode " + std::string(text) + " is not supported by this version";
+    for (const auto mode :
+         {StreamMode::truncate, StreamMode::backfill, StreamMode::definition_only}) {
+        if (text == to_string(mode)) {
+            return mode;
+        }
+    }
+    if (text == "snapshot") {
+        reason = "mode snapshot is not supported by this version";
+    } else if (text == "change-capture") {
+        reason = "mode change-capture needs a database as source; Zoho CRM is an API";
     } else {
         reason = "must specify valid mode: full-refresh, incremental, backfill, snapshot, "
                  "truncate, definition-only, or change-capture";
-        reason += did_you_mean(text, {"full-refresh", "incremental"});
+        reason += did_you_mean(
+            text, {"full-refresh", "incremental", "backfill", "truncate", "definition-only"});
     }
     return std::nullopt;
+}
+
+const char* to_string(StreamMode mode) {
+    switch (mode) {
+    case StreamMode::incremental:
+        return "incremental";
+    case StreamMode::full_refresh:
+        return "full-refresh";
+    case StreamMode::truncate:
+        return "truncate";
+    case StreamMode::backfill:
+        return "backfill";
+    case StreamMode::definition_only:
+        return "definition-only";
+    }
+    return "";
+}
+
+std::optional<TimeWindow> parse_range(std::string_view text, std::string& reason) {
+    const auto comma = text.find(',');
+    if (comma == std::string_view::npos || text.find(',', comma + 1) != std::string_view::npos) {
+        reason = "must specify valid range value for backfill mode separated by one comma, such "
+                 "as 2024-01-01,2024-02-01";
+        return std::nullopt;
+    }
+    const auto begin = parse_range_end(text.substr(0, comma));
+    const auto end = parse_range_end(text.substr(comma + 1));
+    if (!begin || !end) {
+        reason = "`" + std::string(trim(begin ? text.substr(comma + 1) : text.substr(0, comma))) +
+                 "` is no date YYYY-MM-DD and no time YYYY-MM-DDTHH:MM:SS";
+        return std::nullopt;
+    }
+    if (*begin > *end) {
+        reason = "the range ends before it begins: expected start,end";
+        return std::nullopt;
+    }
+    return TimeWindow{*begin, *end};
+}
+
+std::string wrong_primary_key(std::string_view key) {
+    return equal_ignoring_case(key, "id") ? "" : "`primary_key` can only be `id` for Zoho CRM";
+}
+
+std::string wrong_update_key(std::string_view key) {
+    return equal_ignoring_case(key, "Modified_Time")
+               ? ""
+               : "`update_key` can only be `Modified_Time` for Zoho CRM";
 }
 
 std::optional<Schedule> parse_schedule(const std::string& text, std::string& reason) {
@@ -181,7 +276,6 @@ std::optional<Schedule> parse_schedule(const std::string& text, std::string& rea
 
 StreamBlock read_stream_block(const Block& block, std::string path) {
     block.check(stream_keys());
-    check_keys(block);
     StreamBlock result;
     result.path = std::move(path);
     result.line = block.node().line;
@@ -197,10 +291,13 @@ StreamBlock read_stream_block(const Block& block, std::string path) {
     if (const auto hooks = block.block("hooks")) {
         result.hooks = read_stream_hooks(*hooks);
     }
+    result.primary_key = read_primary_key(block);
+    result.update_key = read_update_key(block);
     if (const auto options = block.block("source_options")) {
         options->check(source_option_keys());
         result.has_source_options = true;
         result.limit = setting(*options, "limit", options->integer("limit"));
+        result.range = read_range(*options);
     }
     if (const auto options = block.block("target_options")) {
         options->check(target_option_keys());
@@ -226,9 +323,12 @@ StreamBlock with_defaults(StreamBlock stream, const StreamBlock& defaults) {
     if (stream.hooks.empty()) {
         stream.hooks = defaults.hooks; // One stage of its own replaces all of the defaults'.
     }
+    inherit(stream.primary_key, defaults.primary_key);
+    inherit(stream.update_key, defaults.update_key);
     if (!stream.has_source_options) {
         stream.limit = defaults.limit;
     }
+    inherit(stream.range, defaults.range);
     if (!stream.casing.value) {
         stream.casing = defaults.casing;
     }
@@ -247,6 +347,7 @@ StreamBlock without_nulls(StreamBlock pattern) {
     forget_null(pattern.disabled);
     forget_null(pattern.single);
     forget_null(pattern.select);
+    forget_null(pattern.update_key);
     return pattern;
 }
 

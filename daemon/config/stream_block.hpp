@@ -31,8 +31,11 @@ struct StreamBlock {
     Setting<bool> disabled;
     Setting<bool> single;
     Setting<FieldSelection> select;
+    Setting<std::string> primary_key; ///< Checked: it can only be `id`.
+    Setting<std::string> update_key;  ///< Checked: it can only be `Modified_Time`.
     bool has_source_options = false;
     Setting<std::uint64_t> limit;
+    Setting<std::string> range;
     Setting<ColumnCasing> casing;
     Setting<DeleteMissing> delete_missing;
     StreamHooks hooks;
@@ -50,6 +53,13 @@ StreamBlock without_nulls(StreamBlock pattern);
 
 /// Nothing, and the reason, for a mode that there is not or not yet.
 std::optional<StreamMode> parse_mode(std::string_view text, std::string& reason);
+
+/// `start,end`: dates or times, UTC unless they say otherwise. Nothing, and the reason.
+std::optional<TimeWindow> parse_range(std::string_view text, std::string& reason);
+
+/// What is wrong with a primary_key or update_key, if anything.
+std::string wrong_primary_key(std::string_view key);
+std::string wrong_update_key(std::string_view key);
 
 /// Nothing, and the reason.
 std::optional<Schedule> parse_schedule(const std::string& text, std::string& reason);

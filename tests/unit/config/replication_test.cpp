@@ -286,7 +286,7 @@ TEST_CASE("flags beat the file (20)") {
               .problems ==
           Texts{"--mode: must specify valid mode: full-refresh, incremental, backfill, snapshot, "
                 "truncate, definition-only, or change-capture",
-                "`--range` is not supported by this version"});
+                "--range: `1` is no date YYYY-MM-DD and no time YYYY-MM-DDTHH:MM:SS"});
     CHECK(load_streams(defaults + "streams: {users: }\n", {.mode = "incremental"})
               .stream("users")
               .mode == StreamMode::full_refresh);
