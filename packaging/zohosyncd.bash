@@ -18,8 +18,8 @@ _zohosyncd() {
         -r | --replication | --env-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
         --log-level) COMPREPLY=($(compgen -W "trace debug info warn error off" -- "$current")); return ;;
         --log-format) COMPREPLY=($(compgen -W "text json" -- "$current")); return ;;
-        --mode) COMPREPLY=($(compgen -W "incremental full-refresh" -- "$current")); return ;;
-        --target | --streams | --limit | --range) return ;;
+        --mode) COMPREPLY=($(compgen -W "incremental full-refresh truncate backfill definition-only" -- "$current")); return ;;
+        --target | --streams | --limit | --range | --primary-key | --update-key) return ;;
     esac
 
     # The command so far: the words before this one that are names of commands.

@@ -259,7 +259,7 @@ private:
             plan.requests = 1;
             return;
         }
-        if (!keeps_equal(stream)) {
+        if (!moves_marks(stream)) {
             price_once(stream, plan);
             return;
         }
@@ -290,7 +290,7 @@ private:
             plan.credits_per_day += runs_per_day(std::max(stretched, config_.daemon.metadata));
         }
         const auto verify = Schedule::parse(config_.daemon.verify);
-        if (!verify.is_manual()) {
+        if (!verify.is_manual() && keeps_equal(stream)) {
             const auto first = verify.next_after(now);
             const auto gap = verify.interval().value_or(verify.next_after(first) - first);
             plan.verification_per_day = runs_per_day(gap) * static_cast<double>(pages);
