@@ -19,7 +19,7 @@ defaults:
 def times_of(simulator, module):
     """Id to Modified_Time in seconds of every record that lives."""
     entries = map(oracle.parse_json, simulator.ledger_lines(module))
-    return {int(e["record"]["id"]): int(oracle.instant(e["record"]["Modified_Time"])) for e in entries if not e["deleted"]}
+    return {int(e["id"]): int(oracle.instant(e["list_view"]["Modified_Time"])) for e in entries if not e["deleted"]}
 
 
 def written(seconds):
@@ -35,10 +35,11 @@ def window_of(times, first, last):
 
 class Modes(SlingTest):
     def targets(self):
-        for target in (self.postgres(), self.sqlite()):
-            with self.subTest(type(target).__name__):
-                self.user = self.new_user()
-                yield target
+        return self.postgres(), self.sqlite()
+
+    def prepare(self, *arguments, **inputs):
+        self.user = self.new_user()  # A home for each target.
+        super().prepare(*arguments, **inputs)
 
     def marks(self, target, stream):
         return {k: v for k, v in self.states(target)[stream].items()
