@@ -97,6 +97,7 @@ Setting<std::string> read_range(const Block& options) {
     std::string reason;
     if (range && !parse_range(*range, reason)) {
         options.error("range", reason);
+        range.reset();
     }
     return setting(options, "range", range);
 }
