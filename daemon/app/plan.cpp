@@ -259,7 +259,7 @@ private:
             plan.requests = 1;
             return;
         }
-        if (!moves_marks(stream)) {
+        if (!keeps_equal(stream)) {
             price_once(stream, plan);
             return;
         }

@@ -193,7 +193,7 @@ std::vector<StreamCost> polling_costs(const Config& config, std::chrono::sys_sec
     std::vector<StreamCost> costs;
     costs.reserve(config.streams.size());
     for (const auto& stream : config.streams) {
-        if (stream.schedule.is_manual() || !moves_marks(stream)) {
+        if (stream.schedule.is_manual() || !keeps_equal(stream)) {
             continue;
         }
         const auto next = stream.schedule.next_after(now);

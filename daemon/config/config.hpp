@@ -8,7 +8,6 @@
 #include "daemon/core/schedule.hpp"
 #include "daemon/core/schema.hpp"
 #include "daemon/core/secret.hpp"
-#include "daemon/core/table_options.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -70,7 +69,6 @@ enum class StreamMode {
     incremental,
     full_refresh,
     truncate, ///< As full_refresh: our merge keeps the table as it is.
-    snapshot, ///< Each complete walk is appended.
     backfill, ///< The records of a window, once; no mark moves.
     definition_only,
 };
@@ -80,8 +78,7 @@ const char* to_string(StreamMode mode);
 
 /// Whether each run walks the whole list into the stage and merges it.
 [[nodiscard]] constexpr bool is_full_walk(StreamMode mode) {
-    return mode == StreamMode::full_refresh || mode == StreamMode::truncate ||
-           mode == StreamMode::snapshot;
+    return mode == StreamMode::full_refresh || mode == StreamMode::truncate;
 }
 
 /// `range`: the records whose Modified_Time lies in it, both ends included.
@@ -104,7 +101,6 @@ struct StreamConfig {
     FieldSelection select;
     ColumnCasing casing = ColumnCasing::snake;
     DeleteMissing delete_missing = DeleteMissing::soft;
-    TableOptions table;
     std::optional<std::uint64_t> limit; ///< Stop after this many records of a run (trials only).
     std::optional<TimeWindow> window;   ///< Read only this, and move no mark.
     int line = 0;                       ///< Of the entry under `streams` that gave it.
@@ -113,14 +109,10 @@ struct StreamConfig {
     std::string id;          ///< As written; for hooks.
 };
 
-/// Whether the stream's runs read all there is to read, so that its table can be called fresh.
-[[nodiscard]] inline bool moves_marks(const StreamConfig& stream) {
-    return !stream.window && stream.mode != StreamMode::definition_only;
-}
-
-/// Whether they also make the table equal to the module's list, so that it can be compared.
+/// Whether the stream's runs read all there is to read and make the table equal to it, so that it
+/// can be compared and called fresh.
 [[nodiscard]] inline bool keeps_equal(const StreamConfig& stream) {
-    return moves_marks(stream) && stream.mode != StreamMode::snapshot;
+    return !stream.window && stream.mode != StreamMode::definition_only;
 }
 
 struct CreditsConfig {

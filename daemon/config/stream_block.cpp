@@ -227,8 +227,6 @@ const char* to_string(StreamMode mode) {
         return "full-refresh";
     case StreamMode::truncate:
         return "truncate";
-    case StreamMode::snapshot:
-        return "snapshot";
     case StreamMode::backfill:
         return "backfill";
     case StreamMode::definition_only:
