@@ -84,19 +84,10 @@ void Scan::note(const PageFacts& page, const PageRequest& asked) {
     }
 }
 
-/// A page that lies wholly at or after the scan's first `Date` is the next scan's. What was edited
-/// since then, before the scan came to it, is there and nowhere else, though, and its row would be
-/// missing or old under the mark; so the list is followed on, but not beyond the present of the
-/// first such page, because a list may grow faster than it is read.
-bool Scan::is_of_next_scan(const PageFacts& page) {
-    if (!progress_.first_date || page.versions.empty() ||
-        page.versions.front() < *progress_.first_date) {
-        return false;
-    }
-    if (!horizon_) {
-        horizon_ = page.date.value_or(*progress_.first_date);
-    }
-    return page.versions.front() >= *horizon_;
+/// A page that lies wholly at or after the scan's first `Date`: that is where the next scan starts.
+bool Scan::is_of_next_scan(const PageFacts& page) const {
+    return progress_.first_date && !page.versions.empty() &&
+           page.versions.front() >= *progress_.first_date;
 }
 
 void Scan::take_anchored(const PageFacts& page, const PageRequest& asked) {

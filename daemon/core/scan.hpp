@@ -44,10 +44,9 @@ struct ScanProgress {
 /// request depends on positions in a list that may have moved. Only when a whole page carries one
 /// second are tokens used, within that second; the second is then walked again until two walks give
 /// the same ids: a record that left it between two token pages may have hidden another one, but
-/// then it is missing from the second walk. The scan ends with the list. Where the list grows
-/// faster than it is read, it ends beyond its first `Date`, D: with the first anchored page that
-/// lies wholly at or after the `Date` that the first page wholly at or after D had. Whatever
-/// follows is the next scan's, however much it is. ARCHITECTURE.md carries the whole argument.
+/// then it is missing from the second walk. The scan ends with the list, or with the first anchored
+/// page that lies wholly at or after its first `Date`: whatever follows is the next scan's, however
+/// much it is. ARCHITECTURE.md carries the whole argument.
 ///
 /// A pure state machine: ask next(), send it, hand the page to take(), until finished(). Every
 /// page's rows are to be stored, repeats included. Throws SyncError{bad_response} on a page that
@@ -94,7 +93,7 @@ private:
     void begin_walk_of_second();
     void end_walk_of_second(bool list_ended);
     void follow_token(const PageFacts& page);
-    [[nodiscard]] bool is_of_next_scan(const PageFacts& page);
+    [[nodiscard]] bool is_of_next_scan(const PageFacts& page) const;
     [[nodiscard]] bool leads_out_of_second(const PageFacts& page);
 
     void finish(bool list_ended) {
@@ -107,8 +106,6 @@ private:
     std::optional<bool> inclusive_;
     bool boundary_was_seen_ = false; ///< progress_.at is the second of a row that a page showed.
     std::uint64_t repeated_rows_ = 0;
-    std::optional<Instant>
-        horizon_; ///< How far beyond its first `Date` it goes; not yet there: unset.
 
     Instant second_;
     Instant second_header_; ///< The header that the token of the second is bound to.
