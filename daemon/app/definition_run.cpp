@@ -3,7 +3,6 @@
 #include "daemon/app/loose_run.hpp"
 #include "daemon/app/run_recorder.hpp"
 #include "daemon/core/zoho_field.hpp"
-#include "daemon/runtime/failpoint.hpp"
 
 namespace zohosyncd {
 
@@ -18,7 +17,6 @@ void run_definition(const RunContext& context,
                                 stream.select)
             : known_loose_schema(context.sink, stream);
     const auto prepared = recorder.prepare(wanted);
-    ZOHOSYNCD_FAILPOINT("definition.prepared");
     // No mark, no anchor, no mapping: the first run of another mode reads from the anchor.
     Checkpoint checkpoint = recorder.checkpoint_from(prepared.state);
     recorder.finish(checkpoint);

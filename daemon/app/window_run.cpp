@@ -4,7 +4,6 @@
 #include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
 #include "daemon/core/zoho_field.hpp"
-#include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 
 #include <algorithm>
@@ -72,7 +71,6 @@ void WindowRun::run() {
     }
     prepare();
     Scan scan = choose_scan();
-    ZOHOSYNCD_FAILPOINT("window.scan_chosen");
     walk(scan);
     if (is_put_off_) {
         put_off();
@@ -192,7 +190,6 @@ void WindowRun::read_page(Scan& scan) {
 }
 
 void WindowRun::commit(const ScanProgress& progress) {
-    ZOHOSYNCD_FAILPOINT("window.commit");
     recorder_.count_values(buffer_->contents());
     Checkpoint checkpoint = recorder_.checkpoint_from(prepared_.state);
     if (keeps_progress_) {
@@ -200,7 +197,6 @@ void WindowRun::commit(const ScanProgress& progress) {
     }
     recorder_.count_written(
         context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
-    ZOHOSYNCD_FAILPOINT("window.committed");
     memory_.has_progressed = true;
     prepared_.state.scan = checkpoint.scan;
     buffer_->clear();
@@ -213,11 +209,9 @@ void WindowRun::finish(const Scan& scan) {
         checkpoint.scan = to_json({scan.progress(), false, mapping_hash_, window_text_, true});
     }
     recorder_.finish(checkpoint);
-    ZOHOSYNCD_FAILPOINT("window.finish");
     recorder_.count_values(buffer_->contents());
     recorder_.count_written(
         context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
-    ZOHOSYNCD_FAILPOINT("window.finished");
     if (is_done) {
         memory_.window_read = window_text_;
         memory_.window_generation = prepared_.state.generation;
