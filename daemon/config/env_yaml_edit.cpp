@@ -1,9 +1,9 @@
 #include "daemon/config/env_yaml_edit.hpp"
 
 #include "daemon/config/words.hpp"
+#include "daemon/core/text_template.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <vector>
 
 namespace zohosyncd {
@@ -38,20 +38,7 @@ std::string text_of(const std::vector<std::string>& lines) {
 
 /// Escaped as YAML and JSON have it in common.
 std::string quoted(std::string_view text) {
-    std::string result = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            result += '\\';
-            result += c;
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            char code[8];
-            std::snprintf(code, sizeof(code), "\\u%04x", static_cast<unsigned>(c));
-            result += code;
-        } else {
-            result += c;
-        }
-    }
-    return result + '"';
+    return '"' + escape_for_json(text) + '"';
 }
 
 std::string scalar_text(const Node& node) {
