@@ -145,6 +145,8 @@ class KillStorm(Chaos):
             self.assertEqual((stream, state["status"], state["scan"]), (stream, "ok", None))
             if stream in RECORDS:
                 self.assertGreaterEqual(state["rows_upserted"], kills, stream)
+                # Over a few seconds a stream may have none that lasts.
+                self.assertGreaterEqual(state["rows_deleted"], 1 if kills >= 200 else 0, stream)
         self.assertGreaterEqual(sum(state["rows_deleted"] for state in self.states(target).values()), kills // 25)
 
     def test_storm_on_postgres(self):
