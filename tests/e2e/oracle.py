@@ -399,7 +399,7 @@ class Comparison:
     """One stream, compared."""
 
     def __init__(self, simulator, target, stream, module=None, deletes="soft", gone=(), since=None, partial=False, fields=None,
-                 mapping=CONTRACT):
+                 mapping=CONTRACT, window=None):
         self.simulator, self.target, self.stream = simulator, target, stream
         self.module = module or {"meetings": "Events"}.get(stream, stream.capitalize())
         self.is_sqlite = target.kind == "sqlite"
@@ -407,6 +407,7 @@ class Comparison:
         self.gone = set(gone)  # Ids that the table must still show as deleted.
         self.since = since
         self.mapping = mapping
+        self.window = window  # Seconds: only records that were modified from the first to the last may be there.
         self.fields = fields  # API names of what is selected; None for all.
         self.partial = partial  # In the middle of a walk: rows may be missing or old, never wrong.
         self.report = Report(stream)
@@ -431,6 +432,10 @@ class Comparison:
 
     def judge(self, record, entry, row):
         if self.since is not None and entry["modified"] < self.since and row is None:
+            return
+        if self.window is not None and not self.window[0] <= entry["modified"] <= self.window[1]:
+            if row is not None:
+                self.report.note("extra", "%d is outside of the window" % record)
             return
         self.report.rows += 1
         judge = self.judge_deleted if entry["deleted"] else self.judge_live

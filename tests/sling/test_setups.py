@@ -2,6 +2,7 @@
 simulator's ledger under the setup's own mapping, after a first run and after changes."""
 
 import json
+import time
 from urllib.parse import quote
 
 import oracle
@@ -202,3 +203,35 @@ connections:
         self.assertEqual(kept, [(len(before), len(before))])
         self.assertFalse(self.target.rows("select 1 from pg_attribute where attrelid = 'zoho_crm.contacts'::regclass and"
                                           " attname = 'last_name'"))
+
+    def test_a_backfill_of_a_range(self):
+        """Some months of the past, and nothing else."""
+        day = 86400
+        end = int(self.sim.now()) // day * day - 60 * day
+        begin = end - 90 * day
+        dates = [time.strftime("%Y-%m-%d", time.gmtime(moment)) for moment in (begin, end)]
+        self.prepare(self.sim, self.target, HEAD + """
+streams:
+  leads:
+    mode: backfill
+    primary_key: id
+    update_key: Modified_Time
+    source_options: { range: '%s,%s' }
+""" % tuple(dates))
+        self.ok("sync")
+        self.whole(["leads"], window=(begin, end))
+        # What happens outside of the range is not seen, and what happens in it is.
+        inside = {r[0] for r in self.target.rows("select id from zoho_crm.leads")}
+        self.assertGreater(len(inside), 10)
+        outside = [str(json.loads(line)["id"]) for line in self.sim.ledger_lines("Leads")
+                   if int(json.loads(line)["id"]) not in inside and not json.loads(line)["deleted"]]
+        self.sim.ids("edit", "Leads", ids=outside[:3])
+        self.sim.ids("delete", "Leads", ids=outside[3:4])
+        self.sim.ids("create", "Leads", count=2)
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end - 1))
+        edited = self.sim.ids("edit", "Leads", ids=[str(i) for i in sorted(inside)[:2]], modified_at=moment)
+        before = self.target.row_versions("leads")
+        self.ok("sync")
+        self.whole(["leads"], window=(begin, end))
+        after = self.target.row_versions("leads")
+        self.assertEqual({i for i in after if after[i] != before.get(i)}, edited)
