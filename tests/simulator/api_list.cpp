@@ -82,6 +82,16 @@ void add_member(std::string& members, const std::string& member) {
     members += members.empty() ? member : "," + member;
 }
 
+bool asks_for_unknown(const std::string& names, const std::vector<FieldPtr>& fields) {
+    const auto asked = split_names(names);
+    return std::any_of(asked.begin(), asked.end(), [&](const std::string& name) {
+        return name != "id" && !name.starts_with('$') &&
+               std::none_of(fields.begin(), fields.end(), [&](const auto& field) {
+                   return field->api_name == name;
+               });
+    });
+}
+
 ListQuery read_query(const Call& call, const Modes& mode, const std::vector<FieldPtr>& fields) {
     ListQuery query;
     const auto sort = call.param("sort_by").value_or("id");
@@ -110,8 +120,11 @@ ListQuery read_query(const Call& call, const Modes& mode, const std::vector<Fiel
         const bool is_new = std::none_of(query.fields.begin(),
                                          query.fields.end(),
                                          [&](const auto& f) { return f->api_name == name; });
-        if (found != fields.end() && is_new) { // An unknown name is just not delivered.
+        if (found != fields.end() && is_new) {
             query.fields.push_back(*found);
+        } else if (found == fields.end() && mode.unknown_fields == "null" &&
+                   !name.starts_with('$')) {
+            add_member(query.extra, '"' + name + R"(":null)");
         }
         if (name == "$se_module") {
             add_member(query.extra, R"("$se_module":")" + related_module(fields) + '"');
@@ -277,6 +290,9 @@ Reply Simulator::list(const Call& call, const Module& module, Table& table) {
     const auto mode = modes();
     if (auto problem = check_list(call, module, mode)) {
         return *problem;
+    }
+    if (mode.unknown_fields == "error" && asks_for_unknown(*call.param("fields"), table.fields())) {
+        return invalid("fields");
     }
     churn_before(module.api_name);
     PageToken state;

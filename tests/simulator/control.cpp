@@ -1,6 +1,7 @@
 #include "tests/simulator/simulator.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace zohosim {
 
@@ -50,6 +51,17 @@ void read_rates(const nlohmann::json& body, const std::string& suffix, Churn& ch
     take(body, ("restores" + suffix).c_str(), churn.restores);
     take(body, ("creates" + suffix).c_str(), churn.creates);
     take(body, ("unstamped_edits" + suffix).c_str(), churn.unstamped_edits);
+}
+
+/// Throws when there is none.
+FieldPtr& field_named(std::vector<FieldPtr>& fields, const std::string& api_name) {
+    const auto found = std::find_if(fields.begin(), fields.end(), [&](const auto& field) {
+        return field->api_name == api_name;
+    });
+    if (found == fields.end()) {
+        throw std::invalid_argument("no field '" + api_name + "'");
+    }
+    return *found;
 }
 
 } // namespace
@@ -180,6 +192,7 @@ Reply Simulator::set_mode(const nlohmann::json& body) {
     take(body, "deleted_empty_status", mode.deleted_empty_status);
     take(body, "missing_record_status", mode.missing_record_status);
     take(body, "notes_allowed", mode.notes_allowed);
+    take(body, "unknown_fields", mode.unknown_fields);
     take(body, "auth_path", mode.auth_path);
     take(body, "noisy", mode.noisy);
     take(body, "hidden_modules", mode.hidden_modules);
@@ -218,15 +231,42 @@ Reply Simulator::set_fields(const nlohmann::json& body) {
     if (module == nullptr || table == nullptr) {
         return bad_request("no records in module '" + name + "'");
     }
+    const std::scoped_lock lock{mutex_};
     auto fields = table->fields();
+    auto& bin = removed_fields_[name];
     for (const auto& gone : body.value("remove", std::vector<std::string>{})) {
-        std::erase_if(fields, [&](const auto& field) { return field->api_name == gone; });
+        auto& field = field_named(fields, gone);
+        bin[gone] = field;
+        std::erase(fields, FieldPtr{field});
     }
     for (const auto& added : body.value("add", nlohmann::json::array())) {
         auto field = make_field(*module, added.at("api_name"), added.value("data_type", "text"));
-        field.id += 1'000'000 * static_cast<std::int64_t>(fields.size());
+        // No id is given twice, whatever went before.
+        field.id += 1'000'000 * static_cast<std::int64_t>(++fields_added_);
+        field.seed = mix(static_cast<std::uint64_t>(field.id));
         field.added_at = added.value("filled", false) ? 0 : world_.clock.now_micros();
         fields.push_back(std::make_shared<const Field>(std::move(field)));
+    }
+    for (const auto& back : body.value("restore", std::vector<std::string>{})) {
+        fields.push_back(bin.at(back));
+        bin.erase(back);
+    }
+    const auto renames = body.value("rename", std::map<std::string, std::string>{});
+    std::vector<std::pair<FieldPtr*, Field>> changed; // Names may be swapped: all at once.
+    for (const auto& [from, to] : renames) {
+        auto& field = field_named(fields, from);
+        Field copy = *field;
+        copy.api_name = to;
+        changed.emplace_back(&field, std::move(copy));
+    }
+    for (const auto& [from, type] : body.value("retype", std::map<std::string, std::string>{})) {
+        auto& field = field_named(fields, from);
+        Field copy = retyped(*field, type);
+        copy.retyped_at = world_.clock.now_micros();
+        changed.emplace_back(&field, std::move(copy));
+    }
+    for (auto& [field, copy] : changed) {
+        *field = std::make_shared<const Field>(std::move(copy));
     }
     table->set_fields(std::move(fields));
     return json_reply({{"ok", true}, {"fields", table->fields().size()}});

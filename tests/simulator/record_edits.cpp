@@ -118,8 +118,8 @@ std::vector<std::int64_t> RecordTable::edit(const Change& change) {
     const auto rows = choose(change, false);
     std::shared_ptr<const std::map<std::string, std::string>> values;
     if (!change.values.empty()) {
-        values = std::make_shared<const std::map<std::string, std::string>>(change.values.begin(),
-                                                                            change.values.end());
+        values =
+            std::make_shared<const std::map<std::string, std::string>>(by_field(change.values));
     }
     bulk_ = rows.size() > bulk_threshold;
     std::vector<std::int64_t> ids;

@@ -26,6 +26,11 @@ bool is_changed_by(const Field& field, std::uint64_t salt) {
            mix(field.seed ^ salt) % 2 == 0;
 }
 
+/// Edits set values by name; they stay the field's whatever it is called later.
+std::string key_of(const Field& field) {
+    return "#" + std::to_string(field.id);
+}
+
 } // namespace
 
 RecordTable::RecordTable(World& world, std::vector<FieldPtr> fields, const SeedPlan& plan)
@@ -321,8 +326,11 @@ void RecordTable::append_value(std::string& out,
     Micros written = record.versions.front().committed;
     for (auto i = static_cast<std::size_t>(version); i > 0; --i) {
         const auto& past = record.versions[i];
-        if (past.values) {
-            const auto found = past.values->find(field.api_name);
+        if (past.values && past.committed >= field.retyped_at) {
+            auto found = past.values->find(key_of(field));
+            if (found == past.values->end()) {
+                found = past.values->find(field.api_name); // Set before the field was there.
+            }
             if (found != past.values->end()) {
                 out += found->second;
                 return;
@@ -369,6 +377,17 @@ void RecordTable::append_record(std::string& out,
 std::vector<FieldPtr> RecordTable::fields() {
     const std::scoped_lock lock{mutex_};
     return fields_;
+}
+
+std::map<std::string, std::string>
+RecordTable::by_field(const std::vector<std::pair<std::string, std::string>>& values) const {
+    std::map<std::string, std::string> keyed;
+    for (const auto& [name, value] : values) {
+        const auto field = std::find_if(
+            fields_.begin(), fields_.end(), [&](const auto& f) { return f->api_name == name; });
+        keyed.emplace(field == fields_.end() ? name : key_of(**field), value);
+    }
+    return keyed;
 }
 
 void RecordTable::set_fields(std::vector<FieldPtr> fields) {

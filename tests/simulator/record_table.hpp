@@ -114,6 +114,8 @@ private:
                        const std::vector<FieldPtr>& fields,
                        bool list_view) const;
 
+    [[nodiscard]] std::map<std::string, std::string>
+    by_field(const std::vector<std::pair<std::string, std::string>>& values) const;
     std::vector<std::uint32_t> choose(const Change& change, bool want_deleted);
     void commit(std::uint32_t row, Version version);
     void show(std::uint32_t row, std::int32_t version, bool update_index);

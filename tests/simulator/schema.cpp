@@ -188,6 +188,17 @@ Field make_field(const Module& module, const std::string& api_name, const std::s
     return finish(field, module);
 }
 
+Field retyped(Field field, const std::string& data_type) {
+    field.kind = kind_of(data_type);
+    if (field.target.empty()) {
+        field.target = "Accounts";
+    }
+    if (field.choices.empty()) {
+        field.choices = picklist_values(field.api_name);
+    }
+    return field;
+}
+
 void widen(Module& module, std::size_t count) {
     constexpr std::array<const char*, 18> types{"text",
                                                 "textarea",

@@ -80,7 +80,8 @@ struct Field {
     bool read_only = false;
     std::uint64_t seed = 0;
     std::int64_t id = 0;
-    Micros added_at = 0; ///< records not written since then hold null
+    Micros added_at = 0;   ///< records not written since then hold null
+    Micros retyped_at = 0; ///< values set by edits before are of another form
 
     [[nodiscard]] bool is_virtual() const;
     [[nodiscard]] std::string_view data_type() const;
@@ -112,6 +113,9 @@ void widen(Module& module, std::size_t count);
 
 /// Makes a field of a named Zoho data type (`text`, `currency`, …); unknown names become text.
 Field make_field(const Module& module, const std::string& api_name, const std::string& data_type);
+
+/// The field under another data type: the same id, and values of the other form.
+Field retyped(Field field, const std::string& data_type);
 
 // Tables behind default_modules(), in schema_tables.cpp.
 struct ModuleRow {

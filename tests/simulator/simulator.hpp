@@ -46,6 +46,7 @@ struct Modes {
     bool auth_path = false; ///< also answer /oauth/v2/auth
     bool noisy = false;     ///< unrequested `$` keys in lists
     std::set<std::string> hidden_modules;
+    std::string unknown_fields = "ignored"; ///< or null, error: names in `fields` that are none
 };
 
 /// Changes that happen by themselves.
@@ -158,6 +159,8 @@ private:
     std::map<std::string, PageToken> page_tokens_;
     std::deque<std::string> token_order_; ///< oldest first
     std::mt19937_64 random_;
+    std::map<std::string, std::map<std::string, FieldPtr>> removed_fields_; ///< By module and name.
+    std::uint64_t fields_added_ = 0;
     std::jthread churner_;
 };
 

@@ -351,6 +351,40 @@ class Smoke(unittest.TestCase):
         self.assertIn("Late", names)
         self.assertEqual(sim.get("/crm/v6/Leads?fields=Late")[1]["data"][0]["Late"], None)
 
+    def test_fields_that_change(self):
+        sim = self.sim
+
+        def field(name):
+            found = [f for f in sim.control("fields/vendors")["fields"] if f["api_name"] == name]
+            return found[0] if found else None
+
+        def first(name):
+            ledger = sim.request("GET", "/_sim/ledger/vendors?to_line=1")[1]
+            self.assertIn(name, json.loads(ledger)["list_view"])
+            return sim.get("/crm/v6/Vendors?sort_order=asc&fields=" + name)[1]["data"][0].get(name)
+
+        record = sim.get("/crm/v6/Vendors?sort_order=asc&fields=City")[1]["data"][0]["id"]
+        sim.control("edit", {"module": "vendors", "ids": [record], "fields": {"City": "Rom"}})
+        city, street = field("City"), field("Street")
+        of_street = first("Street")
+        sim.control("fields", {"module": "vendors", "rename": {"City": "Street", "Street": "City"}})
+        self.assertEqual([field("Street")["id"], field("City")["id"]], [city["id"], street["id"]])
+        self.assertEqual([first("Street"), first("City")], ["Rom", of_street])
+        sim.control("fields", {"module": "vendors", "remove": ["Street"], "retype": {"Country": "integer"}})
+        self.assertEqual((field("Street"), field("Country")["data_type"]), (None, "integer"))
+        self.assertIsInstance(first("Country") or 0, int)
+        for mode, wanted in (("ignored", (200, {"id"})), ("null", (200, {"id", "Street"})), ("error", (400, None))):
+            sim.control("mode", {"unknown_fields": mode})
+            status, page = sim.get("/crm/v6/Vendors?fields=Street")
+            self.assertEqual((status, set(page["data"][0]) if status == 200 else None), wanted)
+        sim.control("mode", {"unknown_fields": "ignored"})
+        sim.control("fields", {"module": "vendors", "add": [{"api_name": "Street", "filled": True}]})
+        self.assertNotEqual(field("Street")["id"], city["id"])
+        sim.control("fields", {"module": "vendors", "remove": ["Street"]})
+        sim.control("fields", {"module": "vendors", "add": [{"api_name": "Gate"}]})
+        ids = [f["id"] for f in sim.control("fields/vendors")["fields"]]
+        self.assertEqual(len(set(ids)), len(ids))
+
     def test_faults(self):
         sim = self.sim
         path = "/crm/v6/Vendors?fields=City"
