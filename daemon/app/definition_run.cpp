@@ -14,7 +14,8 @@ void run_definition(const RunContext& context,
         stream.endpoint.kind == EndpointKind::records
             ? schema_of_records(stream.target,
                                 *context.fields.get(context.client, stream.endpoint.module, stop),
-                                stream.select)
+                                stream.select,
+                                stream.columns)
             : known_loose_schema(context.sink, stream);
     const auto prepared = recorder.prepare(wanted);
     // No mark, no anchor, no mapping: the first run of another mode reads from the anchor.

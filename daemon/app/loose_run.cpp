@@ -36,6 +36,8 @@ StreamSchema known_loose_schema(Sink& sink, const StreamConfig& stream) {
             schema.columns.front().name = column.name;
         } else if (stream.select.keeps(column.api_name)) {
             column.counts_as_change = !changes_by_itself(column.api_name);
+            column.alias = stream.select.alias_of(column.api_name);
+            stream.columns.apply_to(column);
             schema.columns.push_back(std::move(column));
         }
     }
@@ -52,7 +54,8 @@ void LooseRun::begin() {
 
 void LooseRun::store_page(std::string& body) {
     const auto kind = stream_.endpoint.kind;
-    if (add_columns_that_appear(body, loose_list_key(kind), stream_.select, wanted_)) {
+    if (add_columns_that_appear(
+            body, loose_list_key(kind), stream_.select, wanted_, stream_.columns)) {
         ZOHOSYNCD_FAILPOINT("loose.columns");
         prepared_ = recorder_.prepare(wanted_);
     }

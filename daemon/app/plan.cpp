@@ -6,8 +6,8 @@
 #include "daemon/app/verbs.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/core/load_estimate.hpp"
-#include "daemon/core/slices.hpp"
 #include "daemon/core/zoho_field.hpp"
+#include "daemon/zoho/list_reader.hpp"
 #include "daemon/zoho/loose_lists.hpp"
 #include "daemon/zoho/metadata.hpp"
 #include "daemon/zoho/record_count.hpp"
@@ -111,13 +111,9 @@ private:
 
     StreamSchema plan_records(const StreamConfig& stream, StreamPlan& plan) {
         const auto fields = fields_.get(*client_, stream.endpoint.module, stop_);
-        auto wanted = schema_of_records(stream.target, *fields, stream.select);
-        std::vector<std::string> names;
-        for (const auto& column : wanted.columns) {
-            names.push_back(column.api_name);
-        }
-        plan.fields = names.size();
-        plan.slices = plan_slices(names, wanted.version_column.value()).size();
+        auto wanted = schema_of_records(stream.target, *fields, stream.select, stream.columns);
+        plan.fields = fields_to_ask(wanted).size();
+        plan.slices = slices_of(wanted).size();
         if (stream.mode == StreamMode::definition_only) {
             return wanted;
         }
@@ -200,7 +196,8 @@ private:
         if (!reply.has_body()) {
             return false;
         }
-        (void)add_columns_that_appear(*reply.body, loose_list_key(kind), stream.select, wanted);
+        (void)add_columns_that_appear(
+            *reply.body, loose_list_key(kind), stream.select, wanted, stream.columns);
         RecordDecoder decoder;
         decoder.set_shape({wanted.columns, std::nullopt, false});
         Batch batch(wanted.columns.size());

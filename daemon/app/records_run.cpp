@@ -51,7 +51,8 @@ RecordsRun::RecordsRun(const RunContext& context,
 
 void RecordsRun::run() {
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
-    const StreamSchema wanted = schema_of_records(stream_.target, *fields, stream_.select);
+    const StreamSchema wanted =
+        schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
     check_selection(*fields);
     mapping_hash_ = mapping_hash(wanted);
     prepared_ = recorder_.prepare(wanted);
@@ -83,11 +84,13 @@ void RecordsRun::check_selection(const std::vector<ZohoField>& fields) {
     if (std::exchange(memory_.is_selection_checked, true)) {
         return;
     }
-    std::vector<std::string> names{"id"};
-    for (const auto& field : fields) {
-        if (is_delivered_by_lists(field)) {
-            names.push_back(field.api_name);
-        }
+    const auto names = names_to_select(fields, stream_.columns.flattens);
+    for (const auto& name : stream_.columns.without_match(names)) {
+        log::event(Level::warn,
+                   "column_matches_nothing",
+                   {kv("stream", stream_.endpoint.stream),
+                    kv("item", name),
+                    kv("hint", "no field has this name: correct `columns` or `transforms`")});
     }
     for (const auto& item : stream_.select.without_match(names)) {
         log::event(

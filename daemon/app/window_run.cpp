@@ -102,7 +102,8 @@ void WindowRun::rest() {
 
 void WindowRun::prepare() {
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
-    const StreamSchema wanted = schema_of_records(stream_.target, *fields, stream_.select);
+    const StreamSchema wanted =
+        schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
     mapping_hash_ = mapping_hash(wanted);
     prepared_ = recorder_.prepare(wanted);
     reader_ =

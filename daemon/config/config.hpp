@@ -2,6 +2,7 @@
 
 #include "daemon/config/hooks.hpp"
 #include "daemon/config/problems.hpp"
+#include "daemon/core/column_rules.hpp"
 #include "daemon/core/endpoints.hpp"
 #include "daemon/core/field_selection.hpp"
 #include "daemon/core/identifiers.hpp"
@@ -99,6 +100,7 @@ struct StreamConfig {
     Schedule schedule;
     std::vector<std::string> tags;
     FieldSelection select;
+    ColumnRules columns;
     ColumnCasing casing = ColumnCasing::snake;
     DeleteMissing delete_missing = DeleteMissing::soft;
     std::optional<std::uint64_t> limit; ///< Stop after this many records of a run (trials only).

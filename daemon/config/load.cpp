@@ -275,6 +275,8 @@ private:
         stream.id = block.id.value.value_or("");
         stream.tags = block.tags.value.value_or(std::vector<std::string>{});
         stream.select = block.select.value.value_or(FieldSelection{});
+        stream.columns = column_rules_of(block);
+        name_columns_of(entry, stream);
         stream.casing = block.casing.value.value_or(ColumnCasing::snake);
         stream.delete_missing = block.delete_missing.value.value_or(DeleteMissing::soft);
         stream.limit = overrides_.limit ? overrides_.limit : block.limit.value;
@@ -317,6 +319,26 @@ private:
                   std::string("a range can not be combined with mode ") + to_string(stream.mode) +
                       ": use backfill or incremental");
         }
+    }
+
+    /// `@columns` in `select` stands for the names under `columns`.
+    void name_columns_of(const StreamEntry& entry, StreamConfig& stream) {
+        auto& kept = stream.select.kept;
+        if (kept.empty() || kept.front() != "@columns") {
+            return;
+        }
+        kept.erase(kept.begin());
+        std::vector<std::string> names;
+        for (const auto& rule : stream.columns.columns) {
+            names.push_back(rule.name);
+        }
+        if (names.empty()) {
+            problems_.error(file_->name,
+                            entry.line,
+                            entry.block.path + ".select",
+                            "`@columns` stands for the names under `columns`, and there are none");
+        }
+        kept.insert(kept.begin(), names.begin(), names.end());
     }
 
     std::optional<TableName> make_table(const StreamEntry& entry, std::string_view name) {
@@ -421,39 +443,7 @@ private:
     std::map<std::string, std::pair<std::string, int>> tables_;
 };
 
-const RawConnection*
-find_for_test(const std::string& name, const Catalogue& catalogue, Problems& problems) {
-    const auto* raw = catalogue.find(name);
-    if (raw == nullptr) {
-        problems.error("",
-                       0,
-                       "",
-                       "Invalid Connection name: " + name + ". Make sure it is created" +
-                           catalogue.known_names(name));
-    }
-    return raw;
-}
-
 } // namespace
-
-std::string KeyLines::place(const std::string& key) const {
-    const auto found = lines.find(key);
-    const int at = found == lines.end() ? line : found->second;
-    const std::string path = block.empty() ? key : key.empty() ? block : block + "." + key;
-    std::string text = at > 0 ? file + ":" + std::to_string(at) : file;
-    return text + (path.empty() ? "" : (text.empty() ? "" : ": ") + path);
-}
-
-KeyLines key_lines(const Node& node, const std::string& file, const std::string& block) {
-    KeyLines result{file, block, node.line, {}};
-    for (const auto& entry : node.entries) {
-        result.lines[entry.key] = entry.line;
-        for (const auto& inner : entry.value.entries) {
-            result.lines[entry.key + "." + inner.key] = inner.line;
-        }
-    }
-    return result;
-}
 
 Environment process_environment() {
     Environment environment;
@@ -484,41 +474,6 @@ StreamConfig stream_for_module(const Config& config, std::string_view module) {
     replace_all(stream.target.schema, any_stream_name, name);
     replace_all(stream.target.table, any_stream_name, name);
     return stream;
-}
-
-std::vector<ConnectionInfo> list_connections(const ConfigOverrides& overrides,
-                                             const Environment& environment,
-                                             Problems& problems) {
-    std::vector<ConnectionInfo> result;
-    for (const auto& [name, raw] : read_catalogue(overrides, environment, problems).connections) {
-        const auto type = connection_type(raw);
-        const std::string shown = type == "api"        ? "API - Spec"
-                                  : type == "postgres" ? "DB - PostgreSQL"
-                                  : type == "sqlite"   ? "DB - SQLite"
-                                                       : "not supported";
-        result.push_back({name, shown, raw.source});
-    }
-    return result;
-}
-
-std::optional<ZohoConnection> load_zoho_connection(const std::string& name,
-                                                   const ConfigOverrides& overrides,
-                                                   const Environment& environment,
-                                                   Problems& problems) {
-    const auto catalogue = read_catalogue(overrides, environment, problems);
-    const auto* raw = find_for_test(name, catalogue, problems);
-    return raw == nullptr ? std::nullopt
-                          : read_zoho_connection(*raw, catalogue.environment, problems);
-}
-
-std::optional<TargetConnection> load_target_connection(const std::string& name,
-                                                       const ConfigOverrides& overrides,
-                                                       const Environment& environment,
-                                                       Problems& problems) {
-    const auto catalogue = read_catalogue(overrides, environment, problems);
-    const auto* raw = find_for_test(name, catalogue, problems);
-    return raw == nullptr ? std::nullopt
-                          : read_target_connection(*raw, catalogue.environment, problems);
 }
 
 } // namespace zohosyncd

@@ -102,6 +102,31 @@ Setting<std::string> read_range(const Block& options) {
     return setting(options, "range", range);
 }
 
+/// `field as column`
+void read_alias(const Block& block,
+                std::string_view item,
+                bool is_left_out,
+                FieldSelection& select) {
+    const auto words = split(item, ' ');
+    const bool is_alias = words.size() == 3 && equal_ignoring_case(words[1], "as");
+    if (!is_alias || is_left_out || words[0].find_first_of("*?[") != std::string::npos) {
+        block.error("select",
+                    "`" + std::string(item) +
+                        "` is no field's name: expected `field` or "
+                        "`field as column`");
+        return;
+    }
+    for (const auto& [name, alias] : select.aliases) {
+        if (equal_ignoring_case(alias, words[2])) {
+            block.error("select",
+                        "`" + name + "` and `" + words[0] + "` can not both be `" + alias + "`");
+            return;
+        }
+    }
+    select.kept.push_back(words[0]);
+    select.aliases.emplace_back(words[0], words[2]);
+}
+
 Setting<FieldSelection> read_select(const Block& block) {
     const auto items = block.strings("select");
     if (!items) {
@@ -114,12 +139,10 @@ Setting<FieldSelection> read_select(const Block& block) {
         item.remove_prefix(is_left_out ? 1 : 0);
         if (item.empty()) {
             block.error("select", "an item is empty: name a field, or take it out");
-        } else if (item == "@columns") {
-            block.error("select", "`@columns` is not supported by this version");
+        } else if (item == "@columns" && (is_left_out || &written != &items->front())) {
+            block.error("select", "`@columns` must come first");
         } else if (item.find(' ') != std::string_view::npos) {
-            block.error("select",
-                        "`" + written + "` is no field's name; `as` is not supported by this " +
-                            "version");
+            read_alias(block, item, is_left_out, select);
         } else {
             (is_left_out ? select.left_out : select.kept).emplace_back(item);
         }
@@ -189,6 +212,53 @@ Setting<DeleteMissing> read_delete_missing(const Block& options) {
         options.error("delete_missing", "expected soft, hard or none");
     }
     return setting(options, "delete_missing", result);
+}
+
+/// True for a column for each part. Nested deeper than one level is nothing whose keys are known
+/// before data is seen, so that all of Sling's greater values come to the same.
+Setting<bool> read_flatten(const Block& options) {
+    const auto* entry = options.find("flatten");
+    if (entry == nullptr || entry->value.is_null()) {
+        return setting<bool>(options, "flatten", std::nullopt);
+    }
+    const auto levels = as_integer(entry->value);
+    const auto boolean = as_boolean(entry->value);
+    if (boolean == false) {
+        options.error("flatten",
+                      "`flatten: false`, the record in one column `data`, is not supported by this "
+                      "version: leave it out (objects stay JSON), or write 2");
+    } else if (!levels && !boolean) {
+        options.error("flatten", "expected 0, 1, 2 or true, found " + found(entry->value));
+    }
+    return setting(options, "flatten", std::optional(levels != 1U));
+}
+
+Setting<int> read_max_decimals(const Block& options) {
+    constexpr std::uint64_t most_decimals = 1000; // Of PostgreSQL's numeric.
+    const auto* entry = options.find("max_decimals");
+    std::optional<int> decimals;
+    if (entry != nullptr && !entry->value.is_null()) {
+        const auto number = as_integer(entry->value);
+        if (entry->value.is_scalar() && !entry->value.was_quoted && entry->value.text == "-1") {
+            decimals = -1;
+        } else if (number && *number <= most_decimals) {
+            decimals = static_cast<int>(*number);
+        } else {
+            options.error("max_decimals", "expected a whole number from 0 to 1000, or -1");
+        }
+    }
+    return setting(options, "max_decimals", decimals);
+}
+
+void read_source_options(const Block& options, StreamBlock& result) {
+    result.limit = setting(options, "limit", options.integer("limit"));
+    result.range = read_range(options);
+    result.flattens = read_flatten(options);
+    result.empty_as_null = setting(options, "empty_as_null", options.boolean("empty_as_null"));
+    result.null_if = setting(options, "null_if", options.string("null_if"));
+    result.max_decimals = read_max_decimals(options);
+    result.old_columns = read_columns(options);
+    result.old_transforms = read_transforms(options);
 }
 
 } // namespace
@@ -294,11 +364,12 @@ StreamBlock read_stream_block(const Block& block, std::string path) {
     }
     result.primary_key = read_primary_key(block);
     result.update_key = read_update_key(block);
+    result.columns = read_columns(block);
+    result.transforms = read_transforms(block);
     if (const auto options = block.block("source_options")) {
         options->check(source_option_keys());
         result.has_source_options = true;
-        result.limit = setting(*options, "limit", options->integer("limit"));
-        result.range = read_range(*options);
+        read_source_options(*options, result);
     }
     if (const auto options = block.block("target_options")) {
         options->check(target_option_keys());
@@ -326,10 +397,18 @@ StreamBlock with_defaults(StreamBlock stream, const StreamBlock& defaults) {
     }
     inherit(stream.primary_key, defaults.primary_key);
     inherit(stream.update_key, defaults.update_key);
+    inherit(stream.transforms, defaults.transforms);
+    stream.columns = with_default_columns(std::move(stream.columns), defaults.columns);
     if (!stream.has_source_options) {
         stream.limit = defaults.limit;
+        stream.flattens = defaults.flattens;
     }
     inherit(stream.range, defaults.range);
+    inherit(stream.empty_as_null, defaults.empty_as_null);
+    inherit(stream.null_if, defaults.null_if);
+    inherit(stream.max_decimals, defaults.max_decimals);
+    inherit(stream.old_columns, defaults.old_columns);
+    inherit(stream.old_transforms, defaults.old_transforms);
     if (!stream.casing.value) {
         stream.casing = defaults.casing;
     }
@@ -349,6 +428,7 @@ StreamBlock without_nulls(StreamBlock pattern) {
     forget_null(pattern.single);
     forget_null(pattern.select);
     forget_null(pattern.update_key);
+    forget_null(pattern.transforms);
     return pattern;
 }
 

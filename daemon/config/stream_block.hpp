@@ -18,6 +18,14 @@ template <typename T> struct Setting {
     bool is_wrong = false; ///< Written, but unusable; that was reported.
 };
 
+/// `columns`, as written.
+struct ColumnsBlock {
+    bool given = false;
+    bool merges = false; ///< A name begins with `+`: what the defaults have is kept.
+    std::vector<ColumnRule> rules;
+    std::vector<std::string> removed; ///< `+name: ~`
+};
+
 /// A stream's block, or `defaults`, as written and checked.
 struct StreamBlock {
     std::string path; ///< "streams.leads"
@@ -36,16 +44,35 @@ struct StreamBlock {
     bool has_source_options = false;
     Setting<std::uint64_t> limit;
     Setting<std::string> range;
+    Setting<bool> flattens;
+    Setting<bool> empty_as_null;
+    Setting<std::string> null_if;
+    Setting<int> max_decimals;
+    ColumnsBlock columns;
+    Setting<std::vector<TransformRule>> transforms;
+    ColumnsBlock old_columns; ///< Under source_options, where Sling had them once.
+    Setting<std::vector<TransformRule>> old_transforms;
     Setting<ColumnCasing> casing;
     Setting<DeleteMissing> delete_missing;
     StreamHooks hooks;
 };
 
+/// `columns` and `transforms` of the block; errors for what is not to be honoured.
+ColumnsBlock read_columns(const Block& block);
+Setting<std::vector<TransformRule>> read_transforms(const Block& block);
+
+/// Those of the stream, or both where it adds to the defaults.
+ColumnsBlock with_default_columns(ColumnsBlock own, const ColumnsBlock& defaults);
+
+/// Everything that the block says of columns.
+ColumnRules column_rules_of(const StreamBlock& block);
+
 /// Requires a map.
 StreamBlock read_stream_block(const Block& block, std::string path);
 
-/// Sling's inheritance: plain keys as they stand, with null for "unset"; `limit` only together with
-/// the whole of source_options; target_options field by field.
+/// Sling's inheritance: plain keys as they stand, with null for "unset"; `limit` and `flatten` only
+/// together with the whole of source_options; the rest of these, and target_options, field by
+/// field.
 StreamBlock with_defaults(StreamBlock stream, const StreamBlock& defaults);
 
 /// Sling's copy of a pattern's block drops nulls, so that they do not unset the defaults.

@@ -26,6 +26,20 @@ bool FieldSelection::keeps(std::string_view api_name) const {
     return (kept.empty() || any_matches(kept, api_name)) && !any_matches(left_out, api_name);
 }
 
+bool FieldSelection::keeps_part(std::string_view field, std::string_view part) const {
+    return (kept.empty() || any_matches(kept, part) || any_matches(kept, field)) &&
+           !any_matches(left_out, part) && !any_matches(left_out, field);
+}
+
+std::string FieldSelection::alias_of(std::string_view api_name) const {
+    for (const auto& [name, alias] : aliases) {
+        if (matches(name, std::string(api_name))) {
+            return alias;
+        }
+    }
+    return {};
+}
+
 std::vector<std::string>
 FieldSelection::without_match(const std::vector<std::string>& api_names) const {
     std::vector<std::string> found;

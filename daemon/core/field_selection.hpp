@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace zohosyncd {
@@ -14,8 +15,16 @@ namespace zohosyncd {
 struct FieldSelection {
     std::vector<std::string> kept;
     std::vector<std::string> left_out;
+    std::vector<std::pair<std::string, std::string>> aliases =
+        {}; ///< Of names among `kept`, with `as`.
 
     [[nodiscard]] bool keeps(std::string_view api_name) const;
+
+    /// Of a part of an object: by its own name (`Owner__id`) or by its field's.
+    [[nodiscard]] bool keeps_part(std::string_view field, std::string_view part) const;
+
+    /// Empty: none.
+    [[nodiscard]] std::string alias_of(std::string_view api_name) const;
 
     /// The items that match none of the fields: mistyped, most likely, or gone from Zoho.
     [[nodiscard]] std::vector<std::string>

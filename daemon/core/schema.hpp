@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,7 +28,9 @@ struct TableName {
     bool operator==(const TableName&) const = default;
 };
 
-/// One field of a stream and the column that holds it.
+struct ValueRules;
+
+/// One field of a stream, or a part of one, and the column that holds it.
 struct Column {
     std::string api_name;  ///< Zoho's name, such as "Last_Name"; never changes with labels.
     std::string name;      ///< The column's name; empty until Sink::prepare has given it.
@@ -41,6 +44,16 @@ struct Column {
     /// List calls cut rich text after this many characters; a single record is cut alike, so that
     /// the row does not depend on the way it was read.
     std::optional<std::size_t> list_limit;
+    /// Of a part of an object, such as Owner__id: the field and the part's key in it. The parts of
+    /// one field are neighbours.
+    std::string field = {};
+    std::string part = {};
+    std::string alias = {};    ///< The name that `select` asks for; empty: by the casing.
+    std::string declared = {}; ///< Type of a new PostgreSQL column; empty: as `type` has it.
+    std::shared_ptr<const ValueRules> rules = {}; ///< For its values; null: stored as they are.
+
+    /// The key that a page has it under.
+    [[nodiscard]] const std::string& source() const { return field.empty() ? api_name : field; }
 };
 
 /// What a stream's table has to hold. columns[0] is always the record's id (`bigint`, the key).

@@ -41,6 +41,32 @@ constexpr std::size_t rich_text_in_lists = 500;
 constexpr std::array<std::string_view, 5> kinds_of_single_records{
     "subform", "multiselectlookup", "multiuserlookup", "line_items", "product_details"};
 
+/// Ids of what a lookup names are digits always, as every record's.
+void add_parts(StreamSchema& schema,
+               const ZohoField& field,
+               const FieldSelection& select,
+               const ColumnRules& rules) {
+    for (const auto& part : parts_of(field)) {
+        const std::string name = field.api_name + "__" + part;
+        if (!select.keeps_part(field.api_name, name)) {
+            continue;
+        }
+        Column column{name,
+                      "",
+                      field.label + " (" + part + ")",
+                      field.id,
+                      field.data_type,
+                      part == "id" ? ColumnType::bigint : ColumnType::text,
+                      true,
+                      {}};
+        column.field = field.api_name;
+        column.part = part;
+        column.alias = select.alias_of(name);
+        rules.apply_to(column);
+        schema.columns.push_back(std::move(column));
+    }
+}
+
 } // namespace
 
 ColumnType column_type_of(const ZohoField& field) {
@@ -59,15 +85,57 @@ bool is_delivered_by_lists(const ZohoField& field) {
                                           field.data_type) == kinds_of_single_records.end();
 }
 
+std::vector<std::string> parts_of(const ZohoField& field) {
+    if (field.json_type != "jsonobject") {
+        return {};
+    }
+    // zoho-api-facts §3.7: what else an object holds is not known before data is seen.
+    if (field.data_type == "ownerlookup" || field.data_type == "userlookup") {
+        return {"id", "name", "email"};
+    }
+    return field.data_type == "lookup" ? std::vector<std::string>{"id", "name"}
+                                       : std::vector<std::string>{};
+}
+
+std::vector<std::string> names_to_select(const std::vector<ZohoField>& fields, bool flattens) {
+    std::vector<std::string> names{"id"};
+    for (const auto& field : fields) {
+        if (!is_delivered_by_lists(field)) {
+            continue;
+        }
+        names.push_back(field.api_name);
+        for (const auto& part : flattens ? parts_of(field) : std::vector<std::string>{}) {
+            names.push_back(field.api_name + "__" + part);
+        }
+    }
+    return names;
+}
+
+std::vector<std::string> fields_to_ask(const StreamSchema& schema) {
+    std::vector<std::string> names;
+    for (const auto& column : schema.columns) {
+        if (names.empty() || names.back() != column.source()) {
+            names.push_back(column.source());
+        }
+    }
+    return names;
+}
+
 StreamSchema schema_of_records(const TableName& target,
                                const std::vector<ZohoField>& fields,
-                               const FieldSelection& select) {
+                               const FieldSelection& select,
+                               const ColumnRules& rules) {
     StreamSchema schema;
     schema.target = target;
     schema.columns.push_back({"id", "", "Record Id", "", "bigint", ColumnType::bigint, true, {}});
+    schema.columns.front().alias = select.alias_of("id");
     std::set<std::string> seen{"id"};
     for (const auto& field : fields) {
         if (!is_delivered_by_lists(field) || !seen.insert(field.api_name).second) {
+            continue;
+        }
+        if (rules.flattens && !parts_of(field).empty()) {
+            add_parts(schema, field, select, rules);
             continue;
         }
         if (field.api_name == "Modified_Time") {
@@ -84,6 +152,8 @@ StreamSchema schema_of_records(const TableName& target,
              column_type_of(field),
              true,
              field.is_rich_text ? std::optional(rich_text_in_lists) : std::nullopt});
+        schema.columns.back().alias = select.alias_of(field.api_name);
+        rules.apply_to(schema.columns.back());
     }
     if (!schema.version_column) {
         throw SyncError(
@@ -98,7 +168,14 @@ std::string mapping_hash(const StreamSchema& schema) {
     // Sorted, because the order in which Zoho lists the fields carries no meaning.
     std::vector<std::string> parts;
     for (const auto& column : schema.columns) {
-        parts.push_back(column.api_name + "\x1f" + to_string(column.type));
+        auto text = column.api_name + "\x1f" + to_string(column.type);
+        // Nothing is added for a plain column, so that tables of earlier versions are not read
+        // again.
+        if (!column.part.empty() || !column.declared.empty() || column.rules) {
+            text += "\x1f" + column.part + "\x1f" + column.declared + "\x1f" +
+                    (column.rules ? column.rules->text() : "");
+        }
+        parts.push_back(std::move(text));
     }
     std::sort(parts.begin(), parts.end());
     std::string joined;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/core/column_rules.hpp"
 #include "daemon/core/field_selection.hpp"
 #include "daemon/core/schema.hpp"
 
@@ -29,11 +30,24 @@ ColumnType column_type_of(const ZohoField& field);
 bool is_delivered_by_lists(const ZohoField& field);
 
 /// The schema of a module of records: `id` first, then the selected fields that list calls deliver
-/// in Zoho's order. Whatever is selected, id and Modified_Time are kept: they are the key and the
-/// version of a row. Throws SyncError{schema_conflict} when the module has no Modified_Time.
+/// in Zoho's order, under the rules. Whatever is selected, id and Modified_Time are kept: they are
+/// the key and the version of a row. Throws SyncError{schema_conflict} when the module has no
+/// Modified_Time.
 StreamSchema schema_of_records(const TableName& target,
                                const std::vector<ZohoField>& fields,
-                               const FieldSelection& select = {});
+                               const FieldSelection& select = {},
+                               const ColumnRules& rules = {});
+
+/// The keys that the objects of a data type are known to have; empty: not known before data is
+/// seen.
+std::vector<std::string> parts_of(const ZohoField& field);
+
+/// What names under `select` and `columns` can mean: the fields that lists deliver, and their parts
+/// where they are columns.
+std::vector<std::string> names_to_select(const std::vector<ZohoField>& fields, bool flattens);
+
+/// The names that a `fields` parameter has to hold for the schema's columns, in their order.
+std::vector<std::string> fields_to_ask(const StreamSchema& schema);
 
 /// Changes when what is read or how it is stored changes; kept with the marks.
 std::string mapping_hash(const StreamSchema& schema);

@@ -1,6 +1,7 @@
 #include "daemon/zoho/list_reader.hpp"
 
 #include "daemon/core/errors.hpp"
+#include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
 
 #include <algorithm>
@@ -53,13 +54,32 @@ void forget_rows_without_time(ListReader::Page& page) {
 
 } // namespace
 
+std::vector<Slice> slices_of(const StreamSchema& schema) {
+    std::vector<std::vector<std::size_t>> columns; // Of each field.
+    std::size_t version = 0;
+    for (std::size_t column = 0; column < schema.columns.size(); ++column) {
+        const bool is_next_part =
+            column > 0 && schema.columns[column].source() == schema.columns[column - 1].source();
+        if (!is_next_part) {
+            columns.emplace_back();
+        }
+        columns.back().push_back(column);
+        version = column == schema.version_column.value() ? columns.size() - 1 : version;
+    }
+    auto slices = plan_slices(fields_to_ask(schema), version);
+    for (auto& slice : slices) {
+        std::vector<std::size_t> all;
+        for (const auto field : slice.columns) {
+            all.insert(all.end(), columns[field].begin(), columns[field].end());
+        }
+        slice.columns = std::move(all);
+    }
+    return slices;
+}
+
 ListReader::ListReader(ApiClient& client, std::string module, const StreamSchema& schema)
     : client_(client), module_(std::move(module)) {
-    std::vector<std::string> fields;
-    for (const auto& column : schema.columns) {
-        fields.push_back(column.api_name);
-    }
-    slices_ = plan_slices(fields, schema.version_column.value());
+    slices_ = slices_of(schema);
     decoders_ = std::vector<RecordDecoder>(slices_.size());
     tokens_.resize(slices_.size());
     if (slices_.size() == 1) {

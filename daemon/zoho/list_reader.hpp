@@ -14,6 +14,10 @@
 
 namespace zohosyncd {
 
+/// The calls that a page of the schema takes. A field is asked for once, whatever number of columns
+/// its parts have.
+std::vector<Slice> slices_of(const StreamSchema& schema);
+
 /// Reads the list of one module page by page, in as many slices as its fields need, and joins them.
 /// A record whose slices do not agree is fetched whole by its id. One instance per run of a stream.
 class ListReader {

@@ -77,7 +77,8 @@ StreamSchema empty_loose_schema(const TableName& target) {
 bool add_columns_that_appear(const std::string& body,
                              std::string_view list_key,
                              const FieldSelection& select,
-                             StreamSchema& schema) {
+                             StreamSchema& schema,
+                             const ColumnRules& rules) {
     json reply = json::parse(body, nullptr, false);
     if (reply.is_discarded()) {
         // Invalid UTF-8 in one name must not hide everybody; the decoder cleans likewise.
@@ -115,6 +116,8 @@ bool add_columns_that_appear(const std::string& body,
         const auto type = type_of(key, *value);
         schema.columns.push_back(
             {key, "", "", "", to_string(type), type, !changes_by_itself(key), {}});
+        schema.columns.back().alias = select.alias_of(key);
+        rules.apply_to(schema.columns.back());
         added = true;
     }
     return added;

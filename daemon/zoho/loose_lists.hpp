@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/core/column_rules.hpp"
 #include "daemon/core/endpoints.hpp"
 #include "daemon/core/field_selection.hpp"
 #include "daemon/core/schema.hpp"
@@ -23,14 +24,15 @@ ApiRequest loose_page_request(EndpointKind kind, int page);
 /// say: the list may be cut short.
 bool loose_list_goes_on(EndpointKind kind, const PageInfo& info);
 
-/// Adds a column to `schema` for every selected key of the reply's list that it lacks, typed as
-/// contract §6 says: ids bigint, …_time timestamptz, objects and arrays json, the rest by its JSON
-/// type. A key that is null everywhere becomes text. Returns whether a column was added. Throws
-/// SyncError{bad_response}.
+/// Adds a column, under the rules, to `schema` for every selected key of the reply's list that it
+/// lacks, typed as contract §6 says: ids bigint, …_time timestamptz, objects and arrays json, the
+/// rest by its JSON type. A key that is null everywhere becomes text. Returns whether a column was
+/// added. Throws SyncError{bad_response}.
 bool add_columns_that_appear(const std::string& body,
                              std::string_view list_key,
                              const FieldSelection& select,
-                             StreamSchema& schema);
+                             StreamSchema& schema,
+                             const ColumnRules& rules = {});
 
 /// Whether a key's value changes without anybody's doing (Isonline and offset of users,
 /// zoho-api-facts §7.1).

@@ -4,6 +4,7 @@
 #include "daemon/core/number.hpp"
 #include "daemon/core/text.hpp"
 #include "daemon/core/time.hpp"
+#include "daemon/core/value_rules.hpp"
 #include "daemon/core/values.hpp"
 
 #include <simdjson.h>
@@ -74,7 +75,7 @@ public:
         shape_ = std::move(shape);
         index_.clear();
         for (std::size_t column = 0; column < shape_.columns.size(); ++column) {
-            index_.emplace(shape_.columns[column].api_name, column);
+            index_.emplace(shape_.columns[column].source(), column); // Of parts the first.
         }
         filled_in_row_.assign(shape_.columns.size(), 0);
     }
@@ -176,7 +177,7 @@ private:
     /// The index of the key's column. Zoho sends the keys of one page in one order, so the column
     /// after the last one is tried before the hash map.
     std::size_t column_of(std::string_view key, std::size_t expected) const {
-        if (expected < shape_.columns.size() && shape_.columns[expected].api_name == key) {
+        if (expected < shape_.columns.size() && shape_.columns[expected].source() == key) {
             return expected;
         }
         const auto found = index_.find(key);
@@ -198,15 +199,19 @@ private:
             if (filled_in_row_[column] == row_stamp_) {
                 // The first one counts.
                 batch.quarantined().push_back({0,
-                                               shape_.columns[column].api_name + " came twice",
+                                               shape_.columns[column].source() + " came twice",
                                                std::string(read_value(field.value()).raw),
                                                "repeated_key"});
                 continue;
             }
             filled_in_row_[column] = row_stamp_;
             saw_own_field_ = saw_own_field_ || (column != 0 && column != shape_.version);
-            expected = column + 1;
-            take(column, read_value(field.value()), batch);
+            if (shape_.columns[column].part.empty()) {
+                expected = column + 1;
+                take(column, read_value(field.value()), batch);
+            } else {
+                expected = take_parts(column, field.value(), batch);
+            }
         }
         if (!row_id_) {
             batch.truncate(row);
@@ -232,6 +237,41 @@ private:
         return true;
     }
 
+    /// An object into the columns of its parts, the first of which is `first`. Returns the column
+    /// after them. A part that is missing is NULL, and so are all of what is no object.
+    std::size_t take_parts(std::size_t first, od::value value, Batch& batch) {
+        std::size_t end = first;
+        while (end < shape_.columns.size() &&
+               shape_.columns[end].field == shape_.columns[first].field) {
+            ++end;
+        }
+        filled_parts_.assign(end - first, false);
+        if (value.type() == od::json_type::object) {
+            for (auto entry : value.get_object()) {
+                const std::string_view key = raw_key(entry.key().value());
+                for (auto column = first; column < end; ++column) {
+                    if (shape_.columns[column].part == key && !filled_parts_[column - first]) {
+                        filled_parts_[column - first] = true;
+                        take(column, read_value(entry.value()), batch);
+                        break;
+                    }
+                }
+            }
+        } else if (const auto other = read_value(value); other.kind != JsonKind::null) {
+            batch.quarantined().push_back({0,
+                                           shape_.columns[first].field + " is no object",
+                                           std::string(other.raw),
+                                           "no_object"});
+        }
+        for (auto column = first; column < end; ++column) {
+            filled_in_row_[column] = row_stamp_;
+            if (!filled_parts_[column - first]) {
+                batch.column(column).append_null();
+            }
+        }
+        return end;
+    }
+
     void take(std::size_t column, const JsonValue& value, Batch& batch) {
         if (column == 0) {
             row_id_ = parse_int64(value.raw);
@@ -242,11 +282,12 @@ private:
         }
         const Column& wanted = shape_.columns[column];
         ColumnData& data = batch.column(column);
-        const auto stored = append_value(wanted.type,
-                                         value,
-                                         shape_.is_single ? wanted.list_limit : std::nullopt,
-                                         data.open(),
-                                         batch.replaced_characters);
+        const auto limit = shape_.is_single ? wanted.list_limit : std::nullopt;
+        auto& replaced = batch.replaced_characters;
+        const auto stored =
+            wanted.rules == nullptr
+                ? append_value(wanted.type, value, limit, data.open(), replaced)
+                : append_by_rules(*wanted.rules, wanted.type, value, limit, data.open(), replaced);
         data.close(stored != Stored::value);
         if (stored == Stored::misfit) {
             batch.quarantined().push_back({0,
@@ -268,6 +309,7 @@ private:
     Shape shape_;
     std::unordered_map<std::string, std::size_t, StringHash, std::equal_to<>> index_;
     std::vector<std::uint64_t> filled_in_row_;
+    std::vector<bool> filled_parts_; ///< Of the object that is being read.
     std::uint64_t row_stamp_ = 0;
     std::optional<std::int64_t> row_id_;
     std::chrono::sys_seconds row_version_;

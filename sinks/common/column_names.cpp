@@ -19,6 +19,33 @@ std::string reserved_key(const std::string& name) {
     return "\x01" + name;
 }
 
+/// What `select` calls `field as name`, as long as the name is free; a table's column may have it
+/// in any casing.
+void give_aliases(const StreamSchema& wanted,
+                  ColumnCasing casing,
+                  const std::map<std::string, std::string>& by_lower,
+                  std::map<std::string, std::string>& given,
+                  std::set<std::string>& taken) {
+    std::set<std::string> taken_in_lower;
+    for (const auto& name : taken) {
+        taken_in_lower.insert(lower(name));
+    }
+    for (const auto& column : wanted.columns) {
+        if (column.alias.empty() || given.contains(column.api_name)) {
+            continue;
+        }
+        const std::vector<std::string> alias{column.alias};
+        auto name = assign_column_names(alias, casing, {}).front(); // Within 63 bytes.
+        if (!taken_in_lower.insert(lower(name)).second) {
+            continue;
+        }
+        const auto found = by_lower.find(lower(name));
+        name = found == by_lower.end() ? name : found->second;
+        given.emplace(column.api_name, name);
+        taken.insert(name);
+    }
+}
+
 } // namespace
 
 std::vector<std::string> name_columns(const StreamSchema& wanted,
@@ -39,12 +66,12 @@ std::vector<std::string> name_columns(const StreamSchema& wanted,
     for (const auto& column : wanted.columns) {
         api_names.push_back(column.api_name);
     }
-    const auto cased = assign_column_names(api_names, casing, given);
-
     std::map<std::string, std::string> by_lower;
     for (const auto& name : existing) {
         by_lower.emplace(lower(name), name);
     }
+    give_aliases(wanted, casing, by_lower, given, taken);
+    const auto cased = assign_column_names(api_names, casing, given);
     // An exact match of the API name is a better reason than one of the cased name.
     for (const bool by_api_name : {true, false}) {
         for (std::size_t i = 0; i < api_names.size(); ++i) {

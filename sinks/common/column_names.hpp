@@ -26,9 +26,9 @@ struct KnownColumn {
 constexpr const char* synced_at_column = "_synced_at";
 constexpr const char* deleted_at_column = "_deleted_at";
 
-/// Names the wanted columns: as they were named before, else as a column of the table that fits in
-/// any casing, else by `casing`. `existing` are the names in the table; `reserved` those that no
-/// column may get. Returns one name per wanted column.
+/// Names the wanted columns: as they were named before, else as `select` has it, else as a column
+/// of the table that fits in any casing, else by `casing`. `existing` are the names in the table;
+/// `reserved` those that no column may get. Returns one name per wanted column.
 std::vector<std::string> name_columns(const StreamSchema& wanted,
                                       ColumnCasing casing,
                                       std::span<const KnownColumn> known,

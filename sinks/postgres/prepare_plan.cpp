@@ -23,6 +23,10 @@ const char* sql_type(ColumnType type) {
     return "text";
 }
 
+std::string sql_type(const Column& column) {
+    return column.declared.empty() ? sql_type(column.type) : column.declared;
+}
+
 /// The type that holds both what a column of `stored` type holds and `wanted` values; empty when
 /// `stored` does. Types that are not ours are never touched.
 std::string widened(const std::string& stored, ColumnType wanted) {
@@ -102,7 +106,8 @@ private:
         std::string sql = "CREATE TABLE " + quoted_ + " (";
         for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
             sql += quote_identifier(plan_.names[i]) + " " +
-                   (i == 0 ? "bigint PRIMARY KEY" : sql_type(wanted_.columns[i].type)) + ", ";
+                   (i == 0 ? std::string("bigint PRIMARY KEY") : sql_type(wanted_.columns[i])) +
+                   ", ";
         }
         plan_.ddl.push_back(sql + "_synced_at timestamptz, _deleted_at timestamptz)");
         // Costs nothing for live rows; finds the deleted ones of a big table.
@@ -176,8 +181,7 @@ private:
             const auto known = known_.find(column.api_name);
             const bool ours = known != known_.end() && !known->second->adopted;
             if (attribute == nullptr) {
-                add("ADD COLUMN IF NOT EXISTS " + quote_identifier(name) + " " +
-                    sql_type(column.type));
+                add("ADD COLUMN IF NOT EXISTS " + quote_identifier(name) + " " + sql_type(column));
                 comments.push_back(comment_sql(wanted_, column, name));
                 plan_.adds_columns = true;
                 continue;
@@ -212,7 +216,7 @@ private:
             const auto* in_table = seen_.table ? seen_.table->find(name) : nullptr;
             const auto* in_stage = seen_.stage->find(name);
             const std::string type =
-                in_table != nullptr ? in_table->declared : sql_type(wanted_.columns[i].type);
+                in_table != nullptr ? in_table->declared : sql_type(wanted_.columns[i]);
             const auto separator = clauses.empty() ? " " : ", ";
             if (in_stage == nullptr) {
                 clauses +=

@@ -156,6 +156,64 @@ streams:
     CHECK(loaded.stream("tasks").select == FieldSelection{});
 }
 
+TEST_CASE("columns replace those of the defaults, or add to them (16, 65, 66)") {
+    const auto loaded = load_streams(R"(
+defaults:
+  mode: incremental
+  object: crm.{stream_name}
+  columns: { Amount: 'decimal(18,2)', Stage: string, Probability: smallint }
+streams:
+  leads:
+  deals: { columns: { Name: string(20) } }
+  calls: { columns: { +amount: bigint, +stage: ~, Subject: nonsense } }
+)");
+    const auto shown = [&](const char* stream) {
+        std::string text;
+        for (const auto& rule : loaded.stream(stream).columns.columns) {
+            text += rule.name + "=" + (rule.type ? to_string(*rule.type) : "") + "/" +
+                    rule.declared + " ";
+        }
+        return text;
+    };
+
+    CHECK(shown("leads") ==
+          "Amount=numeric/numeric(18,2) Stage=text/ Probability=bigint/smallint ");
+    CHECK(shown("deals") == "Name=text/varchar(20) ");
+    CHECK(shown("calls") == "amount=bigint/ Subject=text/ Probability=bigint/smallint ");
+    CHECK(loaded.problems == Texts{"warning: replication.yaml:11: streams.calls.columns.Subject: "
+                                   "Provided unknown column type "
+                                   "(nonsense) for column 'Subject'. Using string."});
+}
+
+TEST_CASE("of source_options only flatten and limit need the whole block (18, 19)") {
+    const auto loaded = load_streams(R"(
+defaults:
+  mode: incremental
+  object: crm.{stream_name}
+  transforms: [trim_space]
+  source_options: { flatten: 2, empty_as_null: true, null_if: n/a, max_decimals: 2 }
+streams:
+  leads:
+  deals: { transforms: ~, source_options: { max_decimals: -1, columns: { Amount: bigint } } }
+  calls: { select: [Subject as topic, '-Owner'], transforms: { Subject: [lower, hash_md5] } }
+  tasks: { select: ['@columns', Owner], columns: { Subject: string, Status: string } }
+)");
+
+    CHECK(loaded.problems == Texts{});
+    const auto& leads = loaded.stream("leads").columns;
+    CHECK((leads.flattens && leads.empty_as_null && leads.null_if == "n/a"));
+    CHECK(leads.max_decimals == 2U);
+    CHECK(leads.transforms.front().steps == std::vector{Transform::trim_space});
+    const auto& deals = loaded.stream("deals").columns;
+    CHECK((!deals.flattens && deals.empty_as_null && deals.null_if == "n/a"));
+    CHECK(!deals.max_decimals);
+    CHECK(deals.transforms.empty());
+    CHECK(deals.columns.front().name == "Amount");
+    CHECK(loaded.stream("calls").select.alias_of("Subject") == "topic");
+    CHECK(loaded.stream("calls").columns.transforms.front().name == "Subject");
+    CHECK(loaded.stream("tasks").select.kept == Texts{"Subject", "Status", "Owner"});
+}
+
 TEST_CASE("streams inherit as in Sling (13 to 19, 92)") {
     const auto loaded = load_streams(R"(
 defaults: &all

@@ -1,7 +1,6 @@
-#include "daemon/zoho/record_decoder.hpp"
-
 #include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
+#include "daemon/zoho/record_decoder.hpp"
 
 #include <doctest/doctest.h>
 
@@ -111,8 +110,14 @@ TEST_CASE("a value is stored as Zoho sent it, cleaned") {
     };
 
     const Case cases[] = {
-        {"every digit of a number", R"("Amount":1234567890.123456789)", amount, "1234567890.123456789"},
-        {"more digits than a double has", R"("Amount":0.1234567890123456789012)", amount, "0.1234567890123456789012"},
+        {"every digit of a number",
+         R"("Amount":1234567890.123456789)",
+         amount,
+         "1234567890.123456789"},
+        {"more digits than a double has",
+         R"("Amount":0.1234567890123456789012)",
+         amount,
+         "0.1234567890123456789012"},
         {"a negative exponent", R"("Amount":-1.5e-7)", amount, "-1.5e-7"},
         {"a number in quotes", R"("Amount":"12.30")", amount, "12.30"},
         {"a number before white space", "\"Amount\":12.5 \n", amount, "12.5"},
@@ -120,7 +125,12 @@ TEST_CASE("a value is stored as Zoho sent it, cleaned") {
         {"the least integer", R"("Big":-9223372036854775808)", big, "-9223372036854775808"},
         {"escapes", R"("Name":"a\"\\\/\n")", name, "a\"\\/\n"},
         {"an escaped character", R"("Name":"\u00e9\ud83d\ude00")", name, "é😀"},
-        {"a NUL", R"("Name":"a\u0000b")", name, "a\xEF\xBF\xBD" "b", 1},
+        {"a NUL",
+         R"("Name":"a\u0000b")",
+         name,
+         "a\xEF\xBF\xBD"
+         "b",
+         1},
         {"a lone high surrogate", R"("Name":"\ud83dx")", name, "\xEF\xBF\xBDx", 1},
         {"a lone low surrogate", R"("Name":"\ude00")", name, "\xEF\xBF\xBD", 1},
         {"an empty text", R"("Name":"")", name, ""},
@@ -130,11 +140,18 @@ TEST_CASE("a value is stored as Zoho sent it, cleaned") {
         {"a missing key", R"("Day":null)", name, "NULL"},
         {"an empty text elsewhere", R"("Day":"")", day, "NULL"},
         {"an array", R"("Owner":[ {"a":"x y"} , 2.50 ])", owner, R"([{"a":"x y"},2.50])"},
-        {"a NUL within an object", R"("Owner":{"a":"\u0000"})", owner, "{\"a\":\"\xEF\xBF\xBD\"}", 1},
+        {"a NUL within an object",
+         R"("Owner":{"a":"\u0000"})",
+         owner,
+         "{\"a\":\"\xEF\xBF\xBD\"}",
+         1},
         {"a text in a column of objects", R"("Owner":"plain")", owner, R"("plain")"},
         {"a number in a column of objects", R"("Owner":1.20)", owner, "1.20"},
         {"the first of two equal keys", R"("Name":"one","Name":"two")", name, "one"},
-        {"a key that was not asked for", R"("$x":{"id":[1,{"Name":"no"}]},"Name":"yes")", name, "yes"},
+        {"a key that was not asked for",
+         R"("$x":{"id":[1,{"Name":"no"}]},"Name":"yes")",
+         name,
+         "yes"},
     };
     for (const auto& c : cases) {
         CAPTURE(c.what);
@@ -144,7 +161,8 @@ TEST_CASE("a value is stored as Zoho sent it, cleaned") {
         CHECK(got.value(0, c.at) == c.want);
         CHECK(got.batch.replaced_characters == c.replaced);
         // Of equal keys the first counts, and the others are set aside.
-        CHECK(got.batch.quarantined().size() == (c.what == std::string("the first of two equal keys") ? 1U : 0U));
+        CHECK(got.batch.quarantined().size() ==
+              (c.what == std::string("the first of two equal keys") ? 1U : 0U));
         check_is_even(got.batch);
     }
 }
@@ -189,11 +207,13 @@ TEST_CASE("a misfit before the id gets the id too") {
 }
 
 TEST_CASE("a record without a usable id goes to quarantine alone") {
-    const char* ids[] = {R"("x":1)", R"("id":null)", R"("id":"abc")", R"("id":{})", R"("id":1.5)", R"("id":"")"};
+    const char* ids[] = {
+        R"("x":1)", R"("id":null)", R"("id":"abc")", R"("id":{})", R"("id":1.5)", R"("id":"")"};
     for (const char* id : ids) {
         CAPTURE(id);
         const std::string bad = "{\"Name\":\"bad\",\"Big\":\"x\"," + std::string(id) + "}";
-        const auto got = decode(R"({"data":[{"id":"1","Name":"a"},)" + bad + R"(,{"id":"2","Name":"b"}]})");
+        const auto got =
+            decode(R"({"data":[{"id":"1","Name":"a"},)" + bad + R"(,{"id":"2","Name":"b"}]})");
 
         REQUIRE(got.batch.rows() == 2);
         CHECK(got.info.rows == 2);
@@ -230,8 +250,8 @@ TEST_CASE("invalid bytes in one record do not lose the page") {
     };
     for (const auto& c : cases) {
         CAPTURE(c.what);
-        const auto got =
-            decode(R"({"data":[{"id":"1","Name":"first"},{"id":"2","Name":")" + c.text + R"(","Amount":2.50}]})");
+        const auto got = decode(R"({"data":[{"id":"1","Name":"first"},{"id":"2","Name":")" +
+                                c.text + R"(","Amount":2.50}]})");
 
         REQUIRE(got.batch.rows() == 2);
         CHECK(got.value(0, name) == "first");
@@ -315,11 +335,13 @@ std::string big_page() {
     std::string body = R"({"data":[)";
     for (int row = 0; row < 200; ++row) {
         const std::string id = "\"id\":\"" + std::to_string(1000 + row) + "\"";
-        const std::string rest = R"("Name":"Ünï )" + std::to_string(row) + R"(","Amount":)" + std::to_string(row) +
-                                 R"(.10,"Owner":{"name":"A\u0000","tags":["x","y"]},"Unasked":[1,2,{"a":"b"}])";
+        const std::string rest =
+            R"("Name":"Ünï )" + std::to_string(row) + R"(","Amount":)" + std::to_string(row) +
+            R"(.10,"Owner":{"name":"A\u0000","tags":["x","y"]},"Unasked":[1,2,{"a":"b"}])";
         body += (row == 0 ? "{" : ",{") + (row % 2 == 0 ? id + "," + rest : rest + "," + id) + "}";
     }
-    return body + R"(],"info":{"per_page":200,"count":200,"more_records":true,"next_page_token":"t"}})";
+    return body +
+           R"(],"info":{"per_page":200,"count":200,"more_records":true,"next_page_token":"t"}})";
 }
 
 TEST_CASE("a body that is cut anywhere is a bad response") {
@@ -334,7 +356,8 @@ TEST_CASE("a body that is cut anywhere is a bad response") {
     for (std::size_t left = 1; left < 200; ++left) {
         CAPTURE(left);
 
-        REQUIRE(kind_of_refusal(body.substr(0, body.size() - left), batch) == ErrorKind::bad_response);
+        REQUIRE(kind_of_refusal(body.substr(0, body.size() - left), batch) ==
+                ErrorKind::bad_response);
     }
     CHECK(batch.quarantined().empty());
     CHECK(batch.replaced_characters == 0);
@@ -395,7 +418,9 @@ TEST_CASE("a decoder takes a new shape") {
     std::string body = page_with(R"("Name":"a")");
     (void)decoder.decode(body, "data", first);
 
-    decoder.set_shape({{column("id", ColumnType::bigint), column("Name", ColumnType::text)}, std::nullopt, false});
+    decoder.set_shape({{column("id", ColumnType::bigint), column("Name", ColumnType::text)},
+                       std::nullopt,
+                       false});
     Batch second(2);
     body = R"({"users":[{"Name":"b","id":"3","Amount":1}]})";
     (void)decoder.decode(body, "users", second);
@@ -404,5 +429,52 @@ TEST_CASE("a decoder takes a new shape") {
     CHECK(second.versions()[0] == std::chrono::sys_seconds::min());
 }
 
-}  // namespace
-}  // namespace zohosyncd
+Column part(const char* field, const char* key, ColumnType type) {
+    Column result = column("", type);
+    result.api_name = std::string(field) + "__" + key;
+    result.field = field;
+    result.part = key;
+    return result;
+}
+
+TEST_CASE("an object is taken apart, and what is no object is not") {
+    struct Case {
+        const char* record;
+        const char* want;
+        std::size_t poison;
+    };
+
+    const Case cases[] = {
+        {R"("Owner":{"name":"A","id":"5","email":"a@x"},"Name":"n")", "5 A a@x n", 0},
+        {R"("Name":"n","Owner":{"id":"5","zuid":{"id":"6"},"id":"7"})", "5 NULL NULL n", 0},
+        {R"("Owner":{"email":null,"id":"x"},"Name":"n")", "NULL NULL NULL n", 1},
+        {R"("Owner":null,"Name":"n")", "NULL NULL NULL n", 0},
+        {R"("Owner":"5","Name":"n")", "NULL NULL NULL n", 1},
+        {R"("Owner":{},"Name":"n","Owner":{"id":"6"})", "NULL NULL NULL n", 1},
+        {R"("Name":"n")", "NULL NULL NULL n", 0},
+    };
+    for (const auto& c : cases) {
+        CAPTURE(c.record);
+        RecordDecoder decoder;
+        decoder.set_shape({{column("id", ColumnType::bigint),
+                            part("Owner", "id", ColumnType::bigint),
+                            part("Owner", "name", ColumnType::text),
+                            part("Owner", "email", ColumnType::text),
+                            column("Name", ColumnType::text)},
+                           std::nullopt,
+                           false});
+        Batch batch(5);
+        std::string body = page_with(c.record);
+        (void)decoder.decode(body, "data", batch);
+        std::string got;
+        for (std::size_t at = 1; at < 5; ++at) {
+            got += (at == 1 ? "" : " ") +
+                   (batch.column(at).is_null(0) ? "NULL" : std::string(batch.column(at).value(0)));
+        }
+        CHECK(got == c.want);
+        CHECK(batch.quarantined().size() == c.poison);
+    }
+}
+
+} // namespace
+} // namespace zohosyncd
