@@ -67,7 +67,8 @@ std::optional<std::string> transformed(std::string text, const std::vector<Trans
     return text;
 }
 
-/// A number's digits before and after the point, its exponent written out.
+/// A number's digits before and after the point, its exponent written out: what a numeric column
+/// can hold (fits_numeric) has few enough.
 struct Decimal {
     bool is_negative = false;
     std::string digits;
@@ -87,6 +88,9 @@ Decimal decimal_of(std::string_view number) {
         text.remove_prefix(text.starts_with('+') ? 1 : 0);
         std::from_chars(text.data(), text.data() + text.size(), exponent);
         number = number.substr(0, e);
+    }
+    if (number.find_first_not_of("0.") == std::string_view::npos) {
+        exponent = std::min<std::ptrdiff_t>(exponent, 0); // No power of ten changes a zero.
     }
     const auto point = number.find('.');
     result.point = static_cast<std::ptrdiff_t>(std::min(point, number.size())) + exponent;

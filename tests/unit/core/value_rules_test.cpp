@@ -79,6 +79,7 @@ TEST_CASE("numbers are rounded half away from zero, on their digits") {
     CHECK(rounded("1.5e3", 2) == "1500");
     CHECK(rounded("15e-3", 2) == "0.02");
     CHECK(rounded("4e-9", 2) == "0.00");
+    CHECK(rounded("0e900000000", 2) == "0");
     CHECK(rounded("123456789012345678901234567890.125", 2) == "123456789012345678901234567890.13");
 }
 
