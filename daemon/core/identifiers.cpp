@@ -18,8 +18,8 @@ constexpr std::size_t hash_digits = 8;
 constexpr std::size_t longest_stem = longest_name - 1 - hash_digits;
 
 /// Columns that exist in every table of PostgreSQL (`oid` in its catalogues, and in SQLite as the
-/// row id), and our own.
-constexpr std::array<std::string_view, 10> reserved_names{"tableoid",
+/// row id), and our own, of stages too.
+constexpr std::array<std::string_view, 11> reserved_names{"tableoid",
                                                           "xmin",
                                                           "cmin",
                                                           "xmax",
@@ -28,7 +28,8 @@ constexpr std::array<std::string_view, 10> reserved_names{"tableoid",
                                                           "oid",
                                                           "_synced_at",
                                                           "_deleted_at",
-                                                          "_details_at"};
+                                                          "_details_at",
+                                                          "_authoritative"};
 
 // Only ASCII is ever folded: <cctype> would ask the locale.
 bool is_upper(char c) {
