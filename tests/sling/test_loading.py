@@ -192,7 +192,7 @@ class Loading(SlingTest):
             for comparison in ("inclusive", "exclusive"):
                 sim = self.simulator("--records", "leads=600")
                 sim.post("mode", if_modified_since=comparison)
-                self.prepare(sim, target, LEADS.replace("{stream_name}", comparison) + "daemon: {overlap: 1s}\n")
+                self.prepare(sim, target, LEADS.replace("{stream_name}", comparison) + "daemon: {overlap: 90s}\n")
                 second = int(sim.now())
                 moment = datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
                 # More than a page of one second; the scan runs within it or right after.
