@@ -18,6 +18,8 @@ void run_definition(const RunContext& context,
                                 stream.columns)
             : known_loose_schema(context.sink, stream);
     const auto prepared = recorder.prepare(wanted);
+    std::string said;
+    log_left_out(stream, wanted, prepared.schema, said);
     // No mark, no anchor, no mapping: the first run of another mode reads from the anchor.
     Checkpoint checkpoint = recorder.checkpoint_from(prepared.state);
     recorder.finish(checkpoint);

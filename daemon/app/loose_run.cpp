@@ -11,13 +11,17 @@ LooseRun::LooseRun(const RunContext& context, const StreamConfig& stream, std::s
     : context_(context), stream_(stream), stop_(std::move(stop)), recorder_(context, stream) {}
 
 void LooseRun::run() {
-    begin();
+    wanted_ = known_loose_schema(context_.sink, stream_);
     int page = 1;
     do {
         ApiReply reply =
             context_.client.get(loose_page_request(stream_.endpoint.kind, page), stop_);
+        const bool has_new_columns = reply.has_body() && look_at_columns(*reply.body);
         if (page == 1) {
             first_date_ = reply.date;
+            begin();
+        } else if (has_new_columns) {
+            prepared_ = recorder_.prepare(wanted_);
         }
         has_more_ = false;
         if (reply.has_body()) {
@@ -41,24 +45,31 @@ StreamSchema known_loose_schema(Sink& sink, const StreamConfig& stream) {
             schema.columns.push_back(std::move(column));
         }
     }
+    schema.options = stream.columns.table_for(schema.columns);
     return schema;
 }
 
+/// A new table gets the columns of the first page at once: later ones are new to it, and the file
+/// may not want those.
 void LooseRun::begin() {
-    wanted_ = known_loose_schema(context_.sink, stream_);
     prepared_ = recorder_.prepare(wanted_);
     checkpoint_ = recorder_.checkpoint_from(prepared_.state);
     context_.sink.begin_stage(recorder_.key(), prepared_.schema);
     ZOHOSYNCD_FAILPOINT("loose.begun");
 }
 
+/// True when the page has some that no page had so far.
+bool LooseRun::look_at_columns(const std::string& body) {
+    const bool appeared = add_columns_that_appear(
+        body, loose_list_key(stream_.endpoint.kind), stream_.select, wanted_, stream_.columns);
+    if (appeared) {
+        ZOHOSYNCD_FAILPOINT("loose.columns");
+    }
+    return appeared;
+}
+
 void LooseRun::store_page(std::string& body) {
     const auto kind = stream_.endpoint.kind;
-    if (add_columns_that_appear(
-            body, loose_list_key(kind), stream_.select, wanted_, stream_.columns)) {
-        ZOHOSYNCD_FAILPOINT("loose.columns");
-        prepared_ = recorder_.prepare(wanted_);
-    }
     decoder_.set_shape({prepared_.schema.columns, std::nullopt, false});
     batch_ = Batch(prepared_.schema.columns.size());
     const PageInfo info = decoder_.decode(body, loose_list_key(kind), batch_);
@@ -72,7 +83,9 @@ void LooseRun::store_page(std::string& body) {
 
 void LooseRun::finish() {
     checkpoint_.scan.clear();
-    checkpoint_.mapping_hash = mapping_hash(wanted_);
+    checkpoint_.mapping_hash = mapping_hash(prepared_.schema);
+    std::string said; // Once a run is no more than once an hour.
+    log_left_out(stream_, wanted_, prepared_.schema, said);
     checkpoint_.consistent_as_of = first_date_;
     recorder_.finish(checkpoint_);
     ZOHOSYNCD_FAILPOINT("loose.merge");

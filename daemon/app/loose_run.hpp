@@ -18,6 +18,7 @@ public:
 
 private:
     void begin();
+    bool look_at_columns(const std::string& body);
     void store_page(std::string& body);
     void finish();
 

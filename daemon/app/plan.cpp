@@ -5,6 +5,7 @@
 #include "daemon/app/timetable.hpp"
 #include "daemon/app/verbs.hpp"
 #include "daemon/core/errors.hpp"
+#include "daemon/core/folding.hpp"
 #include "daemon/core/load_estimate.hpp"
 #include "daemon/core/zoho_field.hpp"
 #include "daemon/zoho/list_reader.hpp"
@@ -112,8 +113,9 @@ private:
     StreamSchema plan_records(const StreamConfig& stream, StreamPlan& plan) {
         const auto fields = fields_.get(*client_, stream.endpoint.module, stop_);
         auto wanted = schema_of_records(stream.target, *fields, stream.select, stream.columns);
-        plan.fields = fields_to_ask(wanted).size();
-        plan.slices = slices_of(wanted).size();
+        const auto asked = asked_schema(wanted);
+        plan.fields = fields_to_ask(asked).size();
+        plan.slices = slices_of(asked).size();
         if (stream.mode == StreamMode::definition_only) {
             return wanted;
         }
@@ -160,8 +162,10 @@ private:
         const bool is_staged = is_full_walk(stream.mode);
         const auto stored = stored_scan_from(state->scan);
         const auto hash = mapping_hash(wanted);
+        // A table that gets no columns keeps its mapping, whatever fields Zoho has got.
+        const bool is_kept = !wanted.options.adds_columns && !state->mapping_hash.empty();
         const auto fresh = [&] {
-            if (is_staged || moved_back || state->mapping_hash != hash) {
+            if (is_staged || moved_back || (state->mapping_hash != hash && !is_kept)) {
                 return anchor;
             }
             const auto complete = complete_as_of(*state);

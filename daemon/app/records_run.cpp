@@ -54,8 +54,9 @@ void RecordsRun::run() {
     const StreamSchema wanted =
         schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
     check_selection(*fields);
-    mapping_hash_ = mapping_hash(wanted);
     prepared_ = recorder_.prepare(wanted);
+    log_left_out(stream_, wanted, prepared_.schema, memory_.left_out);
+    mapping_hash_ = mapping_hash(prepared_.schema);
     ZOHOSYNCD_FAILPOINT("run.prepared");
     at_start_ = recorder_.checkpoint_from(prepared_.state);
     checkpoint_ = at_start_;
@@ -84,7 +85,13 @@ void RecordsRun::check_selection(const std::vector<ZohoField>& fields) {
     if (std::exchange(memory_.is_selection_checked, true)) {
         return;
     }
-    const auto names = names_to_select(fields, stream_.columns.flattens);
+    auto names = names_to_select(fields, stream_.columns.flattens);
+    if (stream_.columns.folds) {
+        names.emplace_back(data_column);
+    }
+    for (const auto& [name, alias] : stream_.select.aliases) {
+        names.push_back(alias); // What `table_keys` may call the column.
+    }
     for (const auto& name : stream_.columns.without_match(names)) {
         log::event(Level::warn,
                    "column_matches_nothing",

@@ -81,6 +81,7 @@ void RecordsVerification::load_state() {
 StreamSchema RecordsVerification::schema_as_known(const StreamSchema& wanted) {
     StreamSchema schema;
     schema.target = wanted.target;
+    schema.folded = wanted.folded;
     const auto known = context_.sink.known_columns(wanted.target);
     for (const auto& column : wanted.columns) {
         const auto found = std::find_if(known.begin(), known.end(), [&](const Column& candidate) {

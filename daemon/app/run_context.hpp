@@ -60,6 +60,7 @@ struct StreamMemory {
     bool is_put_off = false;            ///< Its old records wait for credits, and that was said.
     bool is_verification_put_off = false;
     bool is_selection_checked = false; ///< That each item of `select` matches a field.
+    std::string left_out;              ///< What log_left_out said last.
     bool said_empty = false;           ///< The last list was answered as that of an empty module.
     /// Zoho's time up to which deletions were read while the mark has to stay behind a gap.
     std::optional<std::chrono::sys_seconds> deletes_read_until;

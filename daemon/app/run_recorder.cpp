@@ -8,6 +8,7 @@
 #include "daemon/runtime/metrics.hpp"
 #include "daemon/runtime/pulse.hpp"
 
+#include <algorithm>
 #include <random>
 
 namespace zohosyncd {
@@ -64,6 +65,32 @@ PreparedStream RunRecorder::prepare(const StreamSchema& wanted) {
     PreparedStream prepared = context_.sink.prepare(key_, wanted, stream_.casing);
     require_same_organisation(context_, prepared.state);
     return prepared;
+}
+
+void log_left_out(const StreamConfig& stream,
+                  const StreamSchema& wanted,
+                  const StreamSchema& prepared,
+                  std::string& said) {
+    std::string fields;
+    for (const auto& column : wanted.columns) {
+        const bool is_there = std::ranges::any_of(prepared.columns, [&](const Column& other) {
+            return other.api_name == column.api_name;
+        });
+        if (!is_there) {
+            fields += (fields.empty() ? "" : ", ") + column.api_name;
+        }
+    }
+    if (!fields.empty() && fields != said) {
+        log::event(Level::warn,
+                   "column_names_mismatch",
+                   {kv("stream", stream.endpoint.stream),
+                    kv("table", stream.target.text()),
+                    kv("fields", fields),
+                    kv("hint",
+                       "the table has no columns for them, and `add_new_columns: false` adds none: "
+                       "they are left out")});
+    }
+    said = fields;
 }
 
 void require_same_organisation(const RunContext& context, const StreamState& state) {

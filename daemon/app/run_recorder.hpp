@@ -33,6 +33,13 @@ checkpoint_from(const RunContext& context, const StreamConfig& stream, const Str
 /// Throws SyncError{wrong_org} when the state is of another organisation than the credentials.
 void require_same_organisation(const RunContext& context, const StreamState& state);
 
+/// Says which fields `add_new_columns: false` keeps out of the table, unless `said` is the same
+/// already.
+void log_left_out(const StreamConfig& stream,
+                  const StreamSchema& wanted,
+                  const StreamSchema& prepared,
+                  std::string& said);
+
 /// The bookkeeping that every kind of run shares: state key, checkpoint, totals, credits, the
 /// closing log line.
 class RunRecorder {

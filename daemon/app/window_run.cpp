@@ -104,8 +104,9 @@ void WindowRun::prepare() {
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
     const StreamSchema wanted =
         schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
-    mapping_hash_ = mapping_hash(wanted);
     prepared_ = recorder_.prepare(wanted);
+    log_left_out(stream_, wanted, prepared_.schema, memory_.left_out);
+    mapping_hash_ = mapping_hash(prepared_.schema);
     reader_ =
         std::make_unique<ListReader>(context_.client, stream_.endpoint.module, prepared_.schema);
     buffer_ = std::make_unique<PageBuffer>(prepared_.schema.columns.size(), context_.clock);

@@ -200,26 +200,27 @@ private:
             error("`" + call.name + "` is not yet supported, in Sling neither");
             return true;
         }
+        if (call.name == "primary_key") {
+            if (!means_field(rule_.name, "id")) {
+                error("`primary_key` can only be `id` for Zoho CRM: use `unique`");
+            }
+            return true;
+        }
         const std::pair<std::string_view, bool*> flags[] = {{"not_null", &rule_.not_null},
-                                                            {"primary_key", &rule_.is_key},
                                                             {"unique", &rule_.is_unique},
                                                             {"index", &rule_.is_indexed},
                                                             {"unique_index", &rule_.is_unique}};
         for (const auto& [name, flag] : flags) {
             if (call.name == name) {
                 *flag = true;
-                refuse_modifier(call.name);
+                if (!call.inside.empty()) {
+                    error("`" + call.name + "(…)` is not supported by this version: write `" +
+                          call.name + "`, or use target_options.table_keys");
+                }
                 return true;
             }
         }
         return false;
-    }
-
-    void refuse_modifier(const std::string& name) const {
-        const bool is_id = equal_ignoring_case(rule_.name, "id");
-        if (!is_id) { // Which is all of these.
-            error("`" + name + "` is not supported by this version");
-        }
     }
 
     /// Contract §6: the key's and the version's types are fixed.
@@ -363,7 +364,10 @@ ColumnRules column_rules_of(const StreamBlock& block) {
     rules.columns = block.columns.given ? block.columns.rules : block.old_columns.rules;
     rules.transforms = (block.transforms.given ? block.transforms : block.old_transforms)
                            .value.value_or(std::vector<TransformRule>{});
-    rules.flattens = block.flattens.value.value_or(false);
+    rules.flattens = block.flatten.value == Flatten::parts;
+    rules.folds = block.flatten.value == Flatten::record;
+    rules.table.adds_columns = block.adds_columns.value.value_or(true);
+    rules.table.indexes = block.table_keys.value.value_or(std::vector<WantedIndex>{});
     rules.empty_as_null = block.empty_as_null.value.value_or(false);
     rules.null_if = block.null_if.value;
     if (const int decimals = block.max_decimals.value.value_or(-1); decimals >= 0) {

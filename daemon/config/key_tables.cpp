@@ -62,7 +62,8 @@ constexpr Key stream_table[] = {
      honoured,
      "",
      "types of new columns: bigint, bool, date, datetime, decimal(18,2), float, integer, json, "
-     "smallint, string(n), text, timestamp, timestampz; `+name` adds to the defaults"},
+     "smallint, string(n), text, timestamp, timestampz; behind it not_null, unique, index, "
+     "description(…); `+name` adds to the defaults"},
     {"transforms",
      any,
      honoured,
@@ -83,7 +84,7 @@ constexpr Key source_option_table[] = {
      honoured,
      "1",
      "2, any more, 0 or true: lookups and owners become columns (`owner__id`, `owner__name`, "
-     "`owner__email`); other objects stay JSON"},
+     "`owner__email`); other objects stay JSON; false: the record is one column `data` of JSON"},
     {"range",
      string,
      honoured,
@@ -127,11 +128,21 @@ constexpr Key target_option_table[] = {
      "soft",
      "what becomes of rows whose record was deleted: `soft` marks, `hard` removes, `none` leaves "
      "them"},
-    {"add_new_columns", boolean, refused, "true", ""},
+    {"add_new_columns",
+     boolean,
+     honoured,
+     "true",
+     "add a column to a table that exists for each field that it lacks; `false` leaves those "
+     "fields out"},
     {"adjust_column_type", boolean, refused, "false", ""},
     {"column_typing", map, refused, "", ""},
     {"table_ddl", string, refused, "", ""},
-    {"table_keys", map, refused, "", ""},
+    {"table_keys",
+     map,
+     honoured,
+     "",
+     "made with a new table: `unique` (among rows that are not deleted) and `index`, lists of "
+     "columns or of lists of columns, indexes also `name: [columns]`; `primary` can only be `id`"},
     {"pre_sql", any, refused, "", ""},
     {"post_sql", any, refused, "", ""},
     {"merge_strategy", string, refused, "update_insert", ""},

@@ -6,12 +6,12 @@
 #include "daemon/config/object_name.hpp"
 #include "daemon/config/replication_file.hpp"
 #include "daemon/config/selection.hpp"
+#include "daemon/config/sling_settings.hpp"
 #include "daemon/config/words.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <ctime>
 #include <filesystem>
 #include <map>
@@ -125,29 +125,10 @@ private:
 
     void read_settings() {
         config_.env = file_->env;
-        const auto& variables = catalogue_.environment.variables;
-        const auto own = file_->env.find("SLING_TIMEOUT");
-        const auto foreign = variables.find("SLING_TIMEOUT");
-        const bool is_own = own != file_->env.end();
-        if (!is_own && foreign == variables.end()) {
-            return;
-        }
-        const std::string text(trim(is_own ? own->second : foreign->second));
-        double minutes = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), minutes);
-        constexpr double most = 60.0 * 24 * 365;
-        if (text.empty()) {
-            return;
-        }
-        if (error != std::errc{} || end != text.data() + text.size() || !(minutes > 0) ||
-            minutes > most) {
-            problems_.error(is_own ? file_->name : "variable SLING_TIMEOUT",
-                            0,
-                            is_own ? "env.SLING_TIMEOUT" : "",
-                            "expected minutes, such as 30");
-            return;
-        }
-        config_.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(minutes * 60'000));
+        const auto settings = read_sling_settings(
+            file_->env, file_->name, catalogue_.environment.variables, problems_);
+        config_.timeout = settings.timeout;
+        metadata_ = settings.metadata;
     }
 
     void read_source(const Block& root) {
@@ -276,7 +257,9 @@ private:
         stream.tags = block.tags.value.value_or(std::vector<std::string>{});
         stream.select = block.select.value.value_or(FieldSelection{});
         stream.columns = column_rules_of(block);
+        stream.columns.table.metadata = metadata_;
         name_columns_of(entry, stream);
+        check_folding(entry, stream);
         stream.casing = block.casing.value.value_or(ColumnCasing::snake);
         stream.delete_missing = block.delete_missing.value.value_or(DeleteMissing::soft);
         stream.limit = overrides_.limit ? overrides_.limit : block.limit.value;
@@ -318,6 +301,31 @@ private:
             error(is_flag ? "mode" : "source_options.range",
                   std::string("a range can not be combined with mode ") + to_string(stream.mode) +
                       ": use backfill or incremental");
+        }
+    }
+
+    /// `flatten: false` leaves no columns that anything could be said about.
+    void check_folding(const StreamEntry& entry, StreamConfig& stream) {
+        auto& rules = stream.columns;
+        if (!rules.folds) {
+            return;
+        }
+        std::string what;
+        if (stream.endpoint.kind != EndpointKind::records) {
+            what = "`flatten: false` has no effect on users and modules: they keep a column for "
+                   "each key";
+            rules.folds = false;
+        } else if (!rules.columns.empty() || !rules.transforms.empty() || rules.null_if ||
+                   rules.empty_as_null || rules.max_decimals) {
+            what = "`flatten: false` keeps records as they were sent: `columns`, `transforms`, "
+                   "`null_if`, `empty_as_null` and `max_decimals` have no effect";
+            rules.columns.clear();
+            rules.transforms.clear();
+        }
+        // A pattern's key is one matter however many streams it gives.
+        if (!what.empty() && warned_folding_.emplace(entry.block.path, what).second) {
+            problems_.warn(
+                file_->name, entry.line, entry.block.path + ".source_options.flatten", what);
         }
     }
 
@@ -435,9 +443,11 @@ private:
     std::optional<StreamMode> mode_;
     ObjectContext context_;
     bool has_target_ = false;
+    MetadataColumns metadata_;
     Config config_;
     std::vector<std::string> ids_;
     std::set<std::string> warned_objects_;
+    std::set<std::pair<std::string, std::string>> warned_folding_;
     std::set<std::pair<int, std::string>> checked_hooks_;
     std::vector<std::string> target_names_;
     std::map<std::string, std::pair<std::string, int>> tables_;

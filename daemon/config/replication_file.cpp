@@ -4,10 +4,16 @@
 #include "daemon/config/words.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 namespace zohosyncd {
 namespace {
+
+// What read_sling_settings honours.
+constexpr std::array<std::string_view, 3> settings{
+    "SLING_TIMEOUT", "SLING_LOADED_AT_COLUMN", "SLING_SYNCED_AT_COLUMN"};
 
 /// The text of the file that is meant; its name goes to `name`.
 std::optional<std::string> read_text(const std::string& given,
@@ -45,7 +51,8 @@ std::map<std::string, std::string> read_env(const Block& root, const Environment
         for (const auto& name : missing) {
             env->warn(entry.key, "the variable " + name + " is not set; taken as empty");
         }
-        if (entry.key.starts_with("SLING_") && entry.key != "SLING_TIMEOUT") {
+        const bool is_setting = std::ranges::find(settings, entry.key) != settings.end();
+        if (entry.key.starts_with("SLING_") && !is_setting) {
             env->warn(entry.key,
                       entry.key == "SLING_STATE"
                           ? "`SLING_STATE` has no effect here: zohosyncd keeps its own state"

@@ -214,23 +214,22 @@ Setting<DeleteMissing> read_delete_missing(const Block& options) {
     return setting(options, "delete_missing", result);
 }
 
-/// True for a column for each part. Nested deeper than one level is nothing whose keys are known
-/// before data is seen, so that all of Sling's greater values come to the same.
-Setting<bool> read_flatten(const Block& options) {
+/// Nested deeper than one level is nothing whose keys are known before data is seen, so that all of
+/// Sling's greater values come to the same.
+Setting<Flatten> read_flatten(const Block& options) {
     const auto* entry = options.find("flatten");
     if (entry == nullptr || entry->value.is_null()) {
-        return setting<bool>(options, "flatten", std::nullopt);
+        return setting<Flatten>(options, "flatten", std::nullopt);
     }
     const auto levels = as_integer(entry->value);
     const auto boolean = as_boolean(entry->value);
-    if (boolean == false) {
-        options.error("flatten",
-                      "`flatten: false`, the record in one column `data`, is not supported by this "
-                      "version: leave it out (objects stay JSON), or write 2");
-    } else if (!levels && !boolean) {
-        options.error("flatten", "expected 0, 1, 2 or true, found " + found(entry->value));
+    if (!levels && !boolean) {
+        options.error("flatten", "expected 0, 1, 2, true or false, found " + found(entry->value));
     }
-    return setting(options, "flatten", std::optional(levels != 1U));
+    const auto flatten = boolean == false ? Flatten::record
+                         : levels == 1U   ? Flatten::none
+                                          : Flatten::parts;
+    return setting(options, "flatten", std::optional(flatten));
 }
 
 Setting<int> read_max_decimals(const Block& options) {
@@ -253,7 +252,7 @@ Setting<int> read_max_decimals(const Block& options) {
 void read_source_options(const Block& options, StreamBlock& result) {
     result.limit = setting(options, "limit", options.integer("limit"));
     result.range = read_range(options);
-    result.flattens = read_flatten(options);
+    result.flatten = read_flatten(options);
     result.empty_as_null = setting(options, "empty_as_null", options.boolean("empty_as_null"));
     result.null_if = setting(options, "null_if", options.string("null_if"));
     result.max_decimals = read_max_decimals(options);
@@ -375,6 +374,9 @@ StreamBlock read_stream_block(const Block& block, std::string path) {
         options->check(target_option_keys());
         result.casing = read_casing(*options);
         result.delete_missing = read_delete_missing(*options);
+        result.adds_columns =
+            setting(*options, "add_new_columns", options->boolean("add_new_columns"));
+        result.table_keys = read_table_keys(*options);
     }
     return result;
 }
@@ -401,7 +403,7 @@ StreamBlock with_defaults(StreamBlock stream, const StreamBlock& defaults) {
     stream.columns = with_default_columns(std::move(stream.columns), defaults.columns);
     if (!stream.has_source_options) {
         stream.limit = defaults.limit;
-        stream.flattens = defaults.flattens;
+        stream.flatten = defaults.flatten;
     }
     inherit(stream.range, defaults.range);
     inherit(stream.empty_as_null, defaults.empty_as_null);
@@ -409,12 +411,15 @@ StreamBlock with_defaults(StreamBlock stream, const StreamBlock& defaults) {
     inherit(stream.max_decimals, defaults.max_decimals);
     inherit(stream.old_columns, defaults.old_columns);
     inherit(stream.old_transforms, defaults.old_transforms);
-    if (!stream.casing.value) {
-        stream.casing = defaults.casing;
-    }
-    if (!stream.delete_missing.value) {
-        stream.delete_missing = defaults.delete_missing;
-    }
+    const auto inherit_option = [](auto& own, const auto& other) {
+        if (!own.value) {
+            own = other;
+        }
+    };
+    inherit_option(stream.casing, defaults.casing);
+    inherit_option(stream.delete_missing, defaults.delete_missing);
+    inherit_option(stream.adds_columns, defaults.adds_columns);
+    inherit_option(stream.table_keys, defaults.table_keys);
     return stream;
 }
 

@@ -26,6 +26,9 @@ struct ColumnsBlock {
     std::vector<std::string> removed; ///< `+name: ~`
 };
 
+/// What becomes of objects: one column, one for each part; or of the whole record: one column.
+enum class Flatten { none, parts, record };
+
 /// A stream's block, or `defaults`, as written and checked.
 struct StreamBlock {
     std::string path; ///< "streams.leads"
@@ -44,7 +47,7 @@ struct StreamBlock {
     bool has_source_options = false;
     Setting<std::uint64_t> limit;
     Setting<std::string> range;
-    Setting<bool> flattens;
+    Setting<Flatten> flatten;
     Setting<bool> empty_as_null;
     Setting<std::string> null_if;
     Setting<int> max_decimals;
@@ -54,12 +57,17 @@ struct StreamBlock {
     Setting<std::vector<TransformRule>> old_transforms;
     Setting<ColumnCasing> casing;
     Setting<DeleteMissing> delete_missing;
+    Setting<bool> adds_columns;
+    Setting<std::vector<WantedIndex>> table_keys;
     StreamHooks hooks;
 };
 
 /// `columns` and `transforms` of the block; errors for what is not to be honoured.
 ColumnsBlock read_columns(const Block& block);
 Setting<std::vector<TransformRule>> read_transforms(const Block& block);
+
+/// `table_keys` of target_options: the indexes that it asks for. Errors and warnings for the rest.
+Setting<std::vector<WantedIndex>> read_table_keys(const Block& options);
 
 /// Those of the stream, or both where it adds to the defaults.
 ColumnsBlock with_default_columns(ColumnsBlock own, const ColumnsBlock& defaults);

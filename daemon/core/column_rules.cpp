@@ -36,19 +36,23 @@ bool means_field(std::string_view written, std::string_view api_name) {
 }
 
 void ColumnRules::apply_to(Column& column) const {
+    const auto* rule = rule_for(columns, column.api_name);
+    if (rule != nullptr) {
+        column.label = rule->description.empty() ? column.label : rule->description;
+        column.not_null = rule->not_null;
+    }
     if (column.api_name == "id" || column.api_name == "Modified_Time") {
         return;
     }
     ValueRules values;
-    if (const auto* rule = rule_for(columns, column.api_name)) {
+    if (rule != nullptr) {
         column.type = rule->type.value_or(column.type);
         column.declared = rule->declared;
-        column.label = rule->description.empty() ? column.label : rule->description;
         values = rule->limits;
     }
-    if (const auto* rule = rule_for(transforms, column.api_name);
-        rule != nullptr && column.type == ColumnType::text) {
-        values.transforms = rule->steps;
+    if (const auto* transform = rule_for(transforms, column.api_name);
+        transform != nullptr && column.type == ColumnType::text) {
+        values.transforms = transform->steps;
     }
     values.empty_as_null = empty_as_null;
     values.null_if = null_if;
@@ -60,6 +64,39 @@ void ColumnRules::apply_to(Column& column) const {
     if (has_rules && column.type != ColumnType::json) {
         column.rules = std::make_shared<const ValueRules>(std::move(values));
     }
+}
+
+TableOptions ColumnRules::table_for(const std::vector<Column>& there) const {
+    TableOptions options = table;
+    options.indexes.clear();
+    const auto add = [&](WantedIndex index) {
+        const auto is_same = [&](const WantedIndex& other) {
+            return other.columns == index.columns && other.is_unique == index.is_unique;
+        };
+        if (std::ranges::none_of(options.indexes, is_same)) {
+            options.indexes.push_back(std::move(index));
+        }
+    };
+    for (auto index : table.indexes) {
+        const bool is_whole = std::ranges::all_of(index.columns, [&](std::string& name) {
+            const auto found = std::ranges::find_if(there, [&](const Column& column) {
+                return means_field(name, column.api_name) ||
+                       (!column.alias.empty() && equal_in_any_case(name, column.alias));
+            });
+            name = found == there.end() ? name : found->api_name;
+            return found != there.end();
+        });
+        if (is_whole) {
+            add(std::move(index));
+        }
+    }
+    for (const auto& column : there) {
+        const auto* rule = rule_for(columns, column.api_name);
+        if (rule != nullptr && column.api_name != "id" && (rule->is_unique || rule->is_indexed)) {
+            add({"", {column.api_name}, rule->is_unique});
+        }
+    }
+    return options;
 }
 
 std::vector<std::string>
@@ -77,6 +114,9 @@ ColumnRules::without_match(const std::vector<std::string>& api_names) const {
     }
     for (const auto& rule : transforms) {
         look_up(rule.name);
+    }
+    for (const auto& index : table.indexes) {
+        std::ranges::for_each(index.columns, look_up);
     }
     return found;
 }

@@ -19,7 +19,6 @@ struct ColumnRule {
     ValueRules limits;              ///< Those that follow from the type.
     std::string description;        ///< Instead of Zoho's label.
     bool not_null = false;
-    bool is_key = false;
     bool is_unique = false;
     bool is_indexed = false;
 };
@@ -30,8 +29,8 @@ struct TransformRule {
     std::vector<Transform> steps;
 };
 
-/// What a stream's keys say of its columns beyond `select`. Id and Modified_Time, the key and the
-/// version of a row, are exempt.
+/// What a stream's keys say of its columns beyond `select`. Types and values of id and
+/// Modified_Time, the key and the version of a row, are exempt.
 struct ColumnRules {
     std::vector<ColumnRule> columns;
     std::vector<TransformRule> transforms;
@@ -39,11 +38,17 @@ struct ColumnRules {
     std::optional<std::string> null_if;
     std::optional<unsigned> max_decimals;
     bool flattens = false; ///< Lookups become a column for each of their parts.
+    bool folds = false;    ///< Records become one column; only `table` counts beside it.
+    TableOptions table;    ///< Names in its indexes are as written.
 
-    /// Gives the column its type, declaration and rules for values.
+    /// Gives the column its type, declaration, label and rules for values.
     void apply_to(Column& column) const;
 
-    /// The names under `columns` and `transforms` that no column has.
+    /// `table` for the columns that there are: names become API names, modifiers become indexes. An
+    /// index over a column that is not there is left out.
+    [[nodiscard]] TableOptions table_for(const std::vector<Column>& columns) const;
+
+    /// The names under `columns`, `transforms` and `table_keys` that no column has.
     [[nodiscard]] std::vector<std::string>
     without_match(const std::vector<std::string>& api_names) const;
 };

@@ -18,6 +18,13 @@ constexpr std::array<std::pair<ColumnType, const char*>, 7> names{{
 
 } // namespace
 
+void StreamSchema::remove_column(std::size_t index) {
+    columns.erase(columns.begin() + static_cast<std::ptrdiff_t>(index));
+    if (version_column && *version_column > index) {
+        --*version_column;
+    }
+}
+
 const char* to_string(ColumnType type) {
     for (const auto& [known, name] : names) {
         if (known == type) {

@@ -50,10 +50,39 @@ struct Column {
     std::string part = {};
     std::string alias = {};    ///< The name that `select` asks for; empty: by the casing.
     std::string declared = {}; ///< Type of a new PostgreSQL column; empty: as `type` has it.
+    bool not_null = false;     ///< Of a column that is made with its table.
     std::shared_ptr<const ValueRules> rules = {}; ///< For its values; null: stored as they are.
 
     /// The key that a page has it under.
     [[nodiscard]] const std::string& source() const { return field.empty() ? api_name : field; }
+};
+
+/// An index that a file asks for.
+struct WantedIndex {
+    std::string name;                 ///< Empty: the target finds one.
+    std::vector<std::string> columns; ///< API names.
+    bool is_unique = false;           ///< Among live rows.
+
+    bool operator==(const WantedIndex&) const = default;
+};
+
+/// Sling's columns about the writing of a row. They are filled with each write of a row and make
+/// no row count as changed.
+struct MetadataColumns {
+    enum class LoadedAt { none, unix_time, timestamp };
+    LoadedAt loaded_at = LoadedAt::none; ///< _sling_loaded_at
+    bool synced = false;                 ///< _sling_synced_at and _sling_synced_op
+
+    bool operator==(const MetadataColumns&) const = default;
+};
+
+/// What a file asks of a table beyond Zoho's fields.
+struct TableOptions {
+    bool adds_columns = true; ///< Of Zoho's, to a table that exists.
+    MetadataColumns metadata = {};
+    std::vector<WantedIndex> indexes = {};
+
+    bool operator==(const TableOptions&) const = default;
 };
 
 /// What a stream's table has to hold. columns[0] is always the record's id (`bigint`, the key).
@@ -63,6 +92,13 @@ struct StreamSchema {
     std::vector<Column> columns;
     /// Index of the column that carries Modified_Time and guards against older versions.
     std::optional<std::size_t> version_column;
+    TableOptions options = {};
+    /// The fields that one column, `data`, holds as one JSON object; empty: each has a column. Text
+    /// columns among them are cut like those (`list_limit`); the others are JSON as sent.
+    std::vector<Column> folded = {};
+
+    /// Takes a column out, other than the first and the version's.
+    void remove_column(std::size_t index);
 };
 
 } // namespace zohosyncd

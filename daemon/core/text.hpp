@@ -22,6 +22,9 @@ std::size_t append_unescaped_json_string(std::string& out, std::string_view raw_
 /// no replacement). Requires text that is JSON apart from what its strings hold.
 std::size_t append_clean_json(std::string& out, std::string_view raw_json);
 
+/// Appends clean UTF-8 as a JSON string, with its quotes.
+void append_json_string(std::string& out, std::string_view text);
+
 /// The first `bytes` bytes of UTF-8 text, or fewer, so that no character is cut in two.
 [[nodiscard]] std::string_view cut_utf8(std::string_view text, std::size_t bytes);
 

@@ -67,6 +67,43 @@ void add_parts(StreamSchema& schema,
     }
 }
 
+Column column_of(const ZohoField& field) {
+    return {field.api_name,
+            "",
+            field.label,
+            field.id,
+            field.data_type,
+            column_type_of(field),
+            true,
+            field.is_rich_text ? std::optional(rich_text_in_lists) : std::nullopt};
+}
+
+/// Id, Modified_Time, and what is selected in one column. Fields by name, so that the column's text
+/// does not follow the order in which Zoho lists them.
+StreamSchema folded_schema(StreamSchema all, const FieldSelection& select) {
+    StreamSchema schema;
+    schema.target = all.target;
+    schema.columns = {all.columns.front(), all.columns[*all.version_column]};
+    schema.version_column = 1;
+    schema.columns.push_back({data_column, "", "Record", "", "record", ColumnType::json, true, {}});
+    schema.columns.back().alias = select.alias_of(data_column);
+    all.columns.erase(all.columns.begin());
+    for (auto& column : all.columns) {
+        column.type = column.list_limit ? ColumnType::text : ColumnType::json;
+    }
+    std::ranges::sort(all.columns, {}, &Column::api_name);
+    schema.folded = std::move(all.columns);
+    return schema;
+}
+
+/// What `select` says of fields where they are all in one column: naming that keeps them all.
+FieldSelection selection_to_fold(FieldSelection select) {
+    if (select.keeps(data_column)) {
+        select.kept.clear();
+    }
+    return select;
+}
+
 } // namespace
 
 ColumnType column_type_of(const ZohoField& field) {
@@ -125,10 +162,18 @@ StreamSchema schema_of_records(const TableName& target,
                                const std::vector<ZohoField>& fields,
                                const FieldSelection& select,
                                const ColumnRules& rules) {
+    if (rules.folds) {
+        ColumnRules unfolded;
+        auto schema = folded_schema(
+            schema_of_records(target, fields, selection_to_fold(select), unfolded), select);
+        schema.options = rules.table_for(schema.columns);
+        return schema;
+    }
     StreamSchema schema;
     schema.target = target;
     schema.columns.push_back({"id", "", "Record Id", "", "bigint", ColumnType::bigint, true, {}});
     schema.columns.front().alias = select.alias_of("id");
+    rules.apply_to(schema.columns.front());
     std::set<std::string> seen{"id"};
     for (const auto& field : fields) {
         if (!is_delivered_by_lists(field) || !seen.insert(field.api_name).second) {
@@ -143,15 +188,7 @@ StreamSchema schema_of_records(const TableName& target,
         } else if (!select.keeps(field.api_name)) {
             continue;
         }
-        schema.columns.push_back(
-            {field.api_name,
-             "",
-             field.label,
-             field.id,
-             field.data_type,
-             column_type_of(field),
-             true,
-             field.is_rich_text ? std::optional(rich_text_in_lists) : std::nullopt});
+        schema.columns.push_back(column_of(field));
         schema.columns.back().alias = select.alias_of(field.api_name);
         rules.apply_to(schema.columns.back());
     }
@@ -161,6 +198,7 @@ StreamSchema schema_of_records(const TableName& target,
             "the module has no field Modified_Time, so its changes can not be followed; take "
             "the stream out of the file");
     }
+    schema.options = rules.table_for(schema.columns);
     return schema;
 }
 
@@ -176,6 +214,9 @@ std::string mapping_hash(const StreamSchema& schema) {
                     (column.rules ? column.rules->text() : "");
         }
         parts.push_back(std::move(text));
+    }
+    for (const auto& field : schema.folded) {
+        parts.push_back("\x1d" + field.api_name + "\x1f" + field.alias);
     }
     std::sort(parts.begin(), parts.end());
     std::string joined;

@@ -31,8 +31,9 @@ bool is_delivered_by_lists(const ZohoField& field);
 
 /// The schema of a module of records: `id` first, then the selected fields that list calls deliver
 /// in Zoho's order, under the rules. Whatever is selected, id and Modified_Time are kept: they are
-/// the key and the version of a row. Throws SyncError{schema_conflict} when the module has no
-/// Modified_Time.
+/// the key and the version of a row. Where the rules fold records, these two and the column `data`
+/// are all there is, and the fields stand in `folded`. Throws SyncError{schema_conflict} when the
+/// module has no Modified_Time.
 StreamSchema schema_of_records(const TableName& target,
                                const std::vector<ZohoField>& fields,
                                const FieldSelection& select = {},
@@ -45,6 +46,9 @@ std::vector<std::string> parts_of(const ZohoField& field);
 /// What names under `select` and `columns` can mean: the fields that lists deliver, and their parts
 /// where they are columns.
 std::vector<std::string> names_to_select(const std::vector<ZohoField>& fields, bool flattens);
+
+/// The column that holds whole records under `flatten: false`.
+constexpr const char* data_column = "data";
 
 /// The names that a `fields` parameter has to hold for the schema's columns, in their order.
 std::vector<std::string> fields_to_ask(const StreamSchema& schema);

@@ -1,6 +1,7 @@
 #include "daemon/zoho/list_reader.hpp"
 
 #include "daemon/core/errors.hpp"
+#include "daemon/core/folding.hpp"
 #include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
 
@@ -78,21 +79,23 @@ std::vector<Slice> slices_of(const StreamSchema& schema) {
 }
 
 ListReader::ListReader(ApiClient& client, std::string module, const StreamSchema& schema)
-    : client_(client), module_(std::move(module)) {
-    slices_ = slices_of(schema);
+    : client_(client), module_(std::move(module)), asked_(asked_schema(schema)),
+      folds_(holds_records(schema)), unfolded_(asked_.columns.size()),
+      unfolded_singly_(asked_.columns.size()) {
+    slices_ = slices_of(asked_);
     decoders_ = std::vector<RecordDecoder>(slices_.size());
     tokens_.resize(slices_.size());
     if (slices_.size() == 1) {
         // The columns stay in the schema's order, so that the page is decoded straight into the
         // batch.
-        decoders_[0].set_shape({schema.columns, schema.version_column, false});
+        decoders_[0].set_shape({asked_.columns, asked_.version_column, false});
     } else {
         for (std::size_t slice = 0; slice < slices_.size(); ++slice) {
-            decoders_[slice].set_shape(shape_of(slices_[slice], schema));
+            decoders_[slice].set_shape(shape_of(slices_[slice], asked_));
             slice_batches_.emplace_back(slices_[slice].columns.size());
         }
     }
-    single_decoder_.set_shape({schema.columns, schema.version_column, true});
+    single_decoder_.set_shape({asked_.columns, asked_.version_column, true});
 }
 
 ApiRequest ListReader::list_request(std::size_t slice, const PageRequest& request) const {
@@ -170,6 +173,31 @@ const ListReader::Page& ListReader::read(const PageRequest& request,
                                          Batch& listed,
                                          Batch& authoritative,
                                          const std::stop_token& stop) {
+    if (!folds_) {
+        return read_asked(request, listed, authoritative, stop);
+    }
+    unfolded_.clear(); // Of a page that failed.
+    unfolded_singly_.clear();
+    const auto& page = read_asked(request, unfolded_, unfolded_singly_, stop);
+    fold_rows(asked_, unfolded_, listed);
+    fold_rows(asked_, unfolded_singly_, authoritative);
+    return page;
+}
+
+bool ListReader::read_record(std::int64_t id, Batch& authoritative, const std::stop_token& stop) {
+    if (!folds_) {
+        return read_asked_record(id, authoritative, stop);
+    }
+    unfolded_singly_.clear();
+    const bool is_there = read_asked_record(id, unfolded_singly_, stop);
+    fold_rows(asked_, unfolded_singly_, authoritative);
+    return is_there;
+}
+
+const ListReader::Page& ListReader::read_asked(const PageRequest& request,
+                                               Batch& listed,
+                                               Batch& authoritative,
+                                               const std::stop_token& stop) {
     if (slices_.size() == 1) {
         read_first(request, listed, stop);
         ++pages_read_;
@@ -196,14 +224,16 @@ const ListReader::Page& ListReader::read(const PageRequest& request,
     }
     ZOHOSYNCD_FAILPOINT("slices.join");
     for (const auto id : join_slices(slices_, slice_batches_, settled_before_, listed)) {
-        (void)read_record(id, authoritative, stop);
+        (void)read_asked_record(id, authoritative, stop);
         ++page_.rows_fetched_singly;
     }
     ZOHOSYNCD_FAILPOINT("slices.joined");
     return page_;
 }
 
-bool ListReader::read_record(std::int64_t id, Batch& authoritative, const std::stop_token& stop) {
+bool ListReader::read_asked_record(std::int64_t id,
+                                   Batch& authoritative,
+                                   const std::stop_token& stop) {
     try {
         ZOHOSYNCD_FAILPOINT("single.request");
         const ApiReply reply =

@@ -55,6 +55,11 @@ public:
     [[nodiscard]] std::uint64_t pages_read() const { return pages_read_; }
 
 private:
+    const Page& read_asked(const PageRequest& request,
+                           Batch& listed,
+                           Batch& authoritative,
+                           const std::stop_token& stop);
+    bool read_asked_record(std::int64_t id, Batch& authoritative, const std::stop_token& stop);
     [[nodiscard]] ApiRequest list_request(std::size_t slice, const PageRequest& request) const;
     void read_first(const PageRequest& request, Batch& out, const std::stop_token& stop);
     void read_slice(std::size_t slice,
@@ -65,6 +70,10 @@ private:
 
     ApiClient& client_;
     std::string module_;
+    StreamSchema asked_; ///< What the columns below are of.
+    bool folds_ = false; ///< Rows of it are folded before they are handed out.
+    Batch unfolded_;
+    Batch unfolded_singly_;
     std::vector<Slice> slices_;
     std::vector<RecordDecoder> decoders_; ///< One per slice, because each remembers its shape.
     RecordDecoder single_decoder_;

@@ -120,6 +120,7 @@ bool add_columns_that_appear(const std::string& body,
         rules.apply_to(schema.columns.back());
         added = true;
     }
+    schema.options = rules.table_for(schema.columns);
     return added;
 }
 

@@ -1,10 +1,30 @@
 #include "sinks/postgres/catalog.hpp"
 
 #include "daemon/core/identifiers.hpp"
+#include "sinks/common/metadata_columns.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace zohosyncd::postgres {
+namespace {
+
+constexpr std::array<std::string_view, 6> numbers{
+    "smallint", "integer", "bigint", "numeric", "real", "double precision"};
+
+/// Follows the column's own type, which may be Sling's or somebody's.
+Stamp stamp_of(const MetadataColumn& column, const std::string& type) {
+    const auto quoted = quote_identifier(column.name);
+    if (column.kind == MetadataColumn::Kind::synced_op) {
+        return {quoted, "'I'", "'U'", "'D'"};
+    }
+    const bool is_number = std::find(numbers.begin(), numbers.end(), type) != numbers.end();
+    const std::string now = is_number ? "extract(epoch FROM now())::bigint" : "now()";
+    return {quoted, now, now, column.kind == MetadataColumn::Kind::loaded_at ? std::string{} : now};
+}
+
+} // namespace
 
 const Attribute* Relation::find(const std::string& name) const {
     const auto found =
@@ -84,17 +104,24 @@ BoundTable bind_table(pqxx::transaction_base& tx,
     table.quoted = quote_table(schema.target);
     table.stage = quote_table(stage_of(schema.target, state_schema));
     table.version = schema.version_column;
-    for (const auto& column : schema.columns) {
-        const auto* attribute = relation->find(column.name);
+    const auto attribute_of = [&](const std::string& name) {
+        const auto* attribute = relation->find(name);
         if (attribute == nullptr) {
             throw SyncError(ErrorKind::schema_conflict,
-                            "table " + table.target + " has no column " + column.name +
+                            "table " + table.target + " has no column " + name +
                                 "; was it dropped or renamed?");
         }
+        return attribute;
+    };
+    for (const auto& column : schema.columns) {
+        const auto* attribute = attribute_of(column.name);
         table.columns.push_back({quote_identifier(column.name),
                                  attribute->type,
                                  attribute->declared,
                                  column.counts_as_change});
+    }
+    for (const auto& column : metadata_columns(schema)) {
+        table.stamps.push_back(stamp_of(column, attribute_of(column.name)->type));
     }
     return table;
 }

@@ -46,6 +46,14 @@ struct BoundColumn {
     bool counts_as_change = true;
 };
 
+/// A column that is filled with each write: SQL for what it gets.
+struct Stamp {
+    std::string quoted;
+    std::string on_insert;
+    std::string on_update;
+    std::string on_delete; ///< Of a row that is marked as deleted; empty: stays.
+};
+
 /// A stream's table as statements need it.
 struct BoundTable {
     StreamSchema schema;
@@ -54,6 +62,7 @@ struct BoundTable {
     std::string stage;     ///< Quoted.
     std::string statement; ///< Prefix of its prepared statements' names.
     std::vector<BoundColumn> columns;
+    std::vector<Stamp> stamps; ///< Beside _synced_at.
     std::optional<std::size_t> version;
 
     [[nodiscard]] const std::string& id() const { return columns.front().quoted; }

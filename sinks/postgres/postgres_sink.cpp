@@ -166,7 +166,8 @@ const BoundTable& PostgresSink::bound(const StreamSchema& schema) {
                        [](const Column& a, const Column& b) {
                            return a.name == b.name && a.counts_as_change == b.counts_as_change;
                        });
-        if (same && found->second.version == schema.version_column) {
+        if (same && found->second.version == schema.version_column &&
+            found->second.schema.options == schema.options) {
             return found->second;
         }
     }
@@ -370,9 +371,8 @@ WriteStats PostgresSink::write_deletions(const StreamKey& key,
                 id.type + "[], $2::timestamptz[]) AS d(id, time) JOIN " + table.quoted +
                 " t ON t." + id.quoted +
                 " = d.id WHERE t._deleted_at IS DISTINCT FROM d.time), marked AS (UPDATE " +
-                table.quoted +
-                " t SET _deleted_at = k.time, _synced_at = now() FROM known k WHERE t." +
-                id.quoted +
+                table.quoted + " t SET _deleted_at = k.time, _synced_at = now()" +
+                stamps_on_delete(table) + " FROM known k WHERE t." + id.quoted +
                 " = k.id RETURNING k.was_live) SELECT count(*) FILTER (WHERE was_live) FROM marked",
             bigint_array(ids),
             text_array(times));
@@ -406,14 +406,18 @@ WriteStats PostgresSink::merge_stage(const StreamKey& key,
                                      DeletePolicy policy,
                                      std::chrono::sys_seconds walked_at,
                                      const Checkpoint& checkpoint) {
-    const auto& table = bound(schema);
-    const auto result = commit("merge the stage of", key, checkpoint, true, [&](pqxx::work& tx) {
-        PageResult page;
-        page.stats =
-            postgres::merge_stage(session_, tx, table, {policy, walked_at, checkpoint.anchor});
-        return page;
-    });
-    return with_settled(result.stats);
+    const auto attempt = [&](bool careful) {
+        const auto& table = bound(schema);
+        return commit("merge the stage of", key, checkpoint, true, [&](pqxx::work& tx) {
+            return postgres::merge_stage(
+                session_, tx, table, {policy, walked_at, checkpoint.anchor, careful});
+        });
+    };
+    try {
+        return with_settled(attempt(false).stats);
+    } catch (const DataError&) {
+        return with_settled(attempt(true).stats); // A row that is refused must not stop the others.
+    }
 }
 
 void PostgresSink::record_verification(const StreamKey& key, const Verification& found) {

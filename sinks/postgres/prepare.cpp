@@ -272,13 +272,13 @@ PreparedStream prepare_stream(Session& session,
             return found;
         });
         if (plan.is_empty()) {
-            prepared.schema = wanted;
+            prepared.schema = plan.schema;
             for (std::size_t i = 0; i < plan.names.size(); ++i) {
                 prepared.schema.columns[i].name = plan.names[i];
             }
             return prepared;
         }
-        const bool fills_columns = carry_out(session, leases, {key, wanted, plan, {}});
+        const bool fills_columns = carry_out(session, leases, {key, plan.schema, plan, {}});
         ZOHOSYNCD_FAILPOINT("postgres.prepare.applied");
         prepared.created_table = prepared.created_table || plan.creates_table;
         prepared.added_columns_to_existing_rows =

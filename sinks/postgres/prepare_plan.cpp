@@ -1,9 +1,11 @@
 #include "sinks/postgres/prepare_plan.hpp"
 
+#include "sinks/common/metadata_columns.hpp"
 #include "sinks/postgres/statements.hpp"
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace zohosyncd::postgres {
 namespace {
@@ -25,6 +27,13 @@ const char* sql_type(ColumnType type) {
 
 std::string sql_type(const Column& column) {
     return column.declared.empty() ? sql_type(column.type) : column.declared;
+}
+
+const char* sql_type(const MetadataColumn& column) {
+    if (column.kind == MetadataColumn::Kind::synced_op) {
+        return "text";
+    }
+    return column.is_unix ? "bigint" : "timestamptz";
 }
 
 /// The type that holds both what a column of `stored` type holds and `wanted` values; empty when
@@ -62,11 +71,11 @@ std::string comment_sql(const StreamSchema& wanted, const Column& column, const 
 class Planner {
 public:
     Planner(const Observed& seen,
-            const StreamSchema& wanted,
+            StreamSchema wanted,
             ColumnCasing casing,
             const std::string& state_schema)
-        : seen_(seen), wanted_(wanted), quoted_(quote_table(wanted.target)),
-          stage_(quote_table(stage_of(wanted.target, state_schema))) {
+        : seen_(seen), wanted_(std::move(wanted)), quoted_(quote_table(wanted_.target)),
+          stage_(quote_table(stage_of(wanted_.target, state_schema))) {
         std::vector<std::string> existing;
         if (seen.table) {
             for (const auto& attribute : seen.table->attributes) {
@@ -74,7 +83,13 @@ public:
             }
         }
         const std::vector<std::string> reserved{synced_at_column, deleted_at_column};
-        plan_.names = name_columns(wanted, casing, seen.known, existing, reserved);
+        plan_.names = name_columns(wanted_, casing, seen.known, existing, reserved);
+        if (seen.table) {
+            leave_out_new_columns(wanted_, plan_.names, [&](const std::string& name) {
+                return seen.table->find(name) != nullptr;
+            });
+        }
+        metadata_ = metadata_columns(wanted_.options.metadata, plan_.names);
         for (const auto& column : seen.known) {
             known_.emplace(column.api_name, &column);
         }
@@ -92,6 +107,7 @@ public:
         }
         extend_stage();
         record_columns();
+        plan_.schema = std::move(wanted_);
         return std::move(plan_);
     }
 
@@ -107,15 +123,50 @@ private:
         for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
             sql += quote_identifier(plan_.names[i]) + " " +
                    (i == 0 ? std::string("bigint PRIMARY KEY") : sql_type(wanted_.columns[i])) +
-                   ", ";
+                   (i > 0 && wanted_.columns[i].not_null ? " NOT NULL, " : ", ");
         }
-        plan_.ddl.push_back(sql + "_synced_at timestamptz, _deleted_at timestamptz)");
+        sql += "_synced_at timestamptz, _deleted_at timestamptz";
+        for (const auto& column : metadata_) {
+            sql += ", " + quote_identifier(column.name) + " " + sql_type(column);
+        }
+        plan_.ddl.push_back(sql + ")");
         // Costs nothing for live rows; finds the deleted ones of a big table.
         plan_.ddl.push_back("CREATE INDEX ON " + quoted_ +
                             " (_deleted_at) WHERE _deleted_at IS NOT NULL");
+        create_indexes();
         for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
             plan_.ddl.push_back(comment_sql(wanted_, wanted_.columns[i], plan_.names[i]));
         }
+    }
+
+    void create_indexes() {
+        for (const auto& index : wanted_.options.indexes) {
+            std::string columns;
+            for (const auto& api_name : index.columns) {
+                columns += (columns.empty() ? "" : ", ") + quote_identifier(name_of(api_name));
+            }
+            // A deleted record's row stays, and its values are free for others.
+            plan_.ddl.push_back(
+                std::string("CREATE ") + (index.is_unique ? "UNIQUE " : "") + "INDEX " +
+                (index.name.empty() ? "" : quote_identifier(index.name) + " ") + "ON " + quoted_ +
+                " (" + columns + ")" + (index.is_unique ? " WHERE _deleted_at IS NULL" : ""));
+        }
+    }
+
+    [[nodiscard]] const std::string& name_of(const std::string& api_name) const {
+        std::size_t i = 0;
+        while (wanted_.columns[i].api_name != api_name) {
+            ++i;
+        }
+        return plan_.names[i];
+    }
+
+    [[nodiscard]] bool is_ours(const std::string& name) const {
+        return name == synced_at_column ||
+               std::any_of(metadata_.begin(),
+                           metadata_.end(),
+                           [&](const MetadataColumn& column) { return column.name == name; }) ||
+               std::find(plan_.names.begin(), plan_.names.end(), name) != plan_.names.end();
     }
 
     void check_adopted() {
@@ -130,9 +181,7 @@ private:
                          " ADD COLUMN id bigint");
         }
         for (const auto& attribute : table.attributes) {
-            const bool ours = std::find(plan_.names.begin(), plan_.names.end(), attribute.name) !=
-                              plan_.names.end();
-            if (attribute.needs_value && !ours && attribute.name != synced_at_column) {
+            if (attribute.needs_value && !is_ours(attribute.name)) {
                 conflict(wanted_,
                          "has a column that must not be null and that Zoho does not fill; run: "
                          "ALTER TABLE " +
@@ -200,6 +249,12 @@ private:
                 add(std::string("ADD COLUMN IF NOT EXISTS ") + bookkeeping + " timestamptz");
             }
         }
+        for (const auto& column : metadata_) {
+            if (seen_.table->find(column.name) == nullptr) {
+                add("ADD COLUMN IF NOT EXISTS " + quote_identifier(column.name) + " " +
+                    sql_type(column));
+            }
+        }
         if (!clauses.empty()) {
             plan_.ddl.push_back("ALTER TABLE " + quoted_ + clauses);
         }
@@ -257,9 +312,10 @@ private:
     }
 
     const Observed& seen_;
-    const StreamSchema& wanted_;
+    StreamSchema wanted_;
     const std::string quoted_;
     const std::string stage_;
+    std::vector<MetadataColumn> metadata_;
     std::map<std::string, const KnownColumn*> known_;
     PreparePlan plan_;
 };

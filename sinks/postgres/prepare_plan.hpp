@@ -21,7 +21,8 @@ struct Observed {
 
 /// What is missing. Empty when the table is ready.
 struct PreparePlan {
-    std::vector<std::string> names; ///< One per wanted column.
+    StreamSchema schema; ///< What is wanted, less the columns that the table is not to get.
+    std::vector<std::string> names; ///< One per column of it.
     std::string unique_index;       ///< Quoted name of one to create on the id; empty for none.
     std::vector<std::string> ddl;
     std::vector<KnownColumn> record;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sinks/postgres/catalog.hpp"
+#include "sinks/postgres/page_writer.hpp"
 #include "sinks/sink.hpp"
 
 #include <chrono>
@@ -8,18 +9,20 @@
 
 namespace zohosyncd::postgres {
 
-/// What a merge does with rows that the walk did not meet.
-struct AbsentRows {
+/// How a stage is merged. `policy` is for rows that the walk did not meet.
+struct Merge {
     DeletePolicy policy;
     std::chrono::sys_seconds walked_at;
     /// The walk began here: rows with an older version were never looked for.
     std::optional<std::chrono::sys_seconds> anchor;
+    /// Rows that the table refuses are found and quarantined; else they end the transaction.
+    bool careful = false;
 };
 
 void create_stage(pqxx::work& tx, const BoundTable& table);
 
 /// Merges the stage into the table and drops it. An empty stage changes no row.
-WriteStats
-merge_stage(Session& session, pqxx::work& tx, const BoundTable& table, const AbsentRows& absent);
+PageResult
+merge_stage(Session& session, pqxx::work& tx, const BoundTable& table, const Merge& merge);
 
 } // namespace zohosyncd::postgres

@@ -48,6 +48,25 @@ std::string assignments(const BoundTable& table) {
     return out;
 }
 
+/// Columns, values and assignments of what is filled with each write.
+struct Stamps {
+    std::string names;
+    std::string inserted;
+    std::string updated;
+};
+
+Stamps stamps_of(const BoundTable& table) {
+    Stamps all{"_synced_at, _deleted_at",
+               "now(), NULL",
+               "_synced_at = excluded._synced_at, _deleted_at = NULL"};
+    for (const auto& stamp : table.stamps) {
+        all.names += ", " + stamp.quoted;
+        all.inserted += ", " + stamp.on_insert;
+        all.updated += ", " + stamp.quoted + " = " + stamp.on_update;
+    }
+    return all;
+}
+
 std::string counted(const std::string& insert) {
     return "WITH written AS (" + insert +
            " RETURNING xmax = 0 AS is_new)"
@@ -111,10 +130,11 @@ std::string upsert_sql(const BoundTable& table, Destination destination, Guard g
     }
     auto set = assignments(table);
     set += set.empty() ? "" : ", ";
-    auto sql = "INSERT INTO " + table.quoted + " AS t (" + column_list(table, "") +
-               ", _synced_at, _deleted_at) SELECT " + column_list(table, "u.") + ", now(), NULL" +
-               source + " ON CONFLICT (" + table.id() + ") DO UPDATE SET " + set +
-               "_synced_at = excluded._synced_at, _deleted_at = NULL WHERE ";
+    const auto stamps = stamps_of(table);
+    auto sql = "INSERT INTO " + table.quoted + " AS t (" + column_list(table, "") + ", " +
+               stamps.names + ") SELECT " + column_list(table, "u.") + ", " + stamps.inserted +
+               source + " ON CONFLICT (" + table.id() + ") DO UPDATE SET " + set + stamps.updated +
+               " WHERE ";
     if (guard == Guard::version && table.version) {
         sql += version_allows(table, "t.", "excluded.") + " AND ";
     }
@@ -122,7 +142,15 @@ std::string upsert_sql(const BoundTable& table, Destination destination, Guard g
                    ")");
 }
 
-std::string merge_sql(const BoundTable& table) {
+std::string stamps_on_delete(const BoundTable& table) {
+    std::string out;
+    for (const auto& stamp : table.stamps) {
+        out += stamp.on_delete.empty() ? "" : ", " + stamp.quoted + " = " + stamp.on_delete;
+    }
+    return out;
+}
+
+std::string merge_sql(const BoundTable& table, const std::string& condition) {
     const std::string guard =
         table.version ? "(s._authoritative OR " + version_allows(table, "t.", "s.") + ") AND "
                       : std::string{};
@@ -130,14 +158,14 @@ std::string merge_sql(const BoundTable& table) {
     // row.
     auto set = assignments(table);
     set += set.empty() ? "" : ", ";
-    return counted("INSERT INTO " + table.quoted + " AS target (" + column_list(table, "") +
-                   ", _synced_at, _deleted_at) SELECT " + column_list(table, "s.") +
-                   ", now(), NULL FROM " + table.stage + " s LEFT JOIN " + table.quoted +
-                   " t ON t." + table.id() + " = s." + table.id() + " WHERE t." + table.id() +
-                   " IS NULL OR (" + guard + "(t._deleted_at IS NOT NULL OR " +
-                   differs(table, "t.", "s.") + ")) ON CONFLICT (" + table.id() +
-                   ") DO UPDATE SET " + set +
-                   "_synced_at = excluded._synced_at, _deleted_at = NULL");
+    const auto stamps = stamps_of(table);
+    return counted("INSERT INTO " + table.quoted + " AS target (" + column_list(table, "") + ", " +
+                   stamps.names + ") SELECT " + column_list(table, "s.") + ", " + stamps.inserted +
+                   " FROM " + table.stage + " s LEFT JOIN " + table.quoted + " t ON t." +
+                   table.id() + " = s." + table.id() + " WHERE (t." + table.id() + " IS NULL OR (" +
+                   guard + "(t._deleted_at IS NOT NULL OR " + differs(table, "t.", "s.") + ")))" +
+                   condition + " ON CONFLICT (" + table.id() + ") DO UPDATE SET " + set +
+                   stamps.updated);
 }
 
 } // namespace zohosyncd::postgres

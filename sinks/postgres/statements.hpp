@@ -15,11 +15,15 @@ enum class Guard { version, none };
 /// "unnest($1::type[], …) AS u(…)": the rows of arrays, one per column.
 std::string rows_of_arrays(const BoundTable& table);
 
+/// What `SET` of a row that is marked as deleted has to go on with: ", a = now()", or nothing.
+std::string stamps_on_delete(const BoundTable& table);
+
 /// Upserts arrays $1…$n, one per column; answers one row: inserted, updated.
 std::string upsert_sql(const BoundTable& table, Destination destination, Guard guard);
 
 /// Writes the stage's rows that the table lacks or has otherwise; answers inserted, updated.
-std::string merge_sql(const BoundTable& table);
+/// `condition` (" AND …") chooses among the stage's rows, "s".
+std::string merge_sql(const BoundTable& table, const std::string& condition = {});
 
 /// "prefix.a IS DISTINCT FROM other.a OR …" over the columns whose change counts, in two tuples.
 std::string differs(const BoundTable& table, const std::string& left, const std::string& right);

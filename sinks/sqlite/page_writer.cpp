@@ -52,11 +52,15 @@ std::string upsert_sql(const BoundTable& table, Destination destination, bool gu
     for (std::size_t i = 1; i <= table.names.size(); ++i) {
         values += "?" + std::to_string(i) + ", ";
     }
-    const std::string extra = is_stage ? "_authoritative" : "_synced_at, _deleted_at";
+    const auto now = "?" + std::to_string(table.names.size() + 1);
+    const auto stamps = stamps_of(table, now);
+    const std::string extra =
+        is_stage ? "_authoritative" : "_synced_at, _deleted_at" + stamps.names;
     const std::string extra_values =
-        is_stage ? (guarded ? "0" : "1") : "?" + std::to_string(table.names.size() + 1) + ", NULL";
-    const std::string set = is_stage ? "_authoritative = excluded._authoritative"
-                                     : "_synced_at = excluded._synced_at, _deleted_at = NULL";
+        is_stage ? (guarded ? "0" : "1") : now + ", NULL" + stamps.inserted;
+    const std::string set =
+        is_stage ? "_authoritative = excluded._authoritative"
+                 : "_synced_at = excluded._synced_at, _deleted_at = NULL" + stamps.updated;
     const auto guard = guarded ? version_allows(table, "t.", "excluded.") : std::string("1");
     const auto changed =
         is_stage ? std::string("1")

@@ -3,12 +3,14 @@
 #include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/column_names.hpp"
+#include "sinks/common/metadata_columns.hpp"
 #include "sinks/common/row_text.hpp"
 #include "sinks/sqlite/state.hpp"
 #include "sinks/sqlite/tables.hpp"
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace zohosyncd::sqlite {
 namespace {
@@ -32,11 +34,8 @@ const char* declared_type(ColumnType type) {
 
 class Preparer {
 public:
-    Preparer(Database& database,
-             const StreamKey& key,
-             const StreamSchema& wanted,
-             ColumnCasing casing)
-        : database_(database), key_(key), wanted_(wanted), target_(key.target.text()),
+    Preparer(Database& database, const StreamKey& key, StreamSchema wanted, ColumnCasing casing)
+        : database_(database), key_(key), wanted_(std::move(wanted)), target_(key.target.text()),
           quoted_(quote_identifier(key.target.table)),
           table_(find_relation(database, key.target.table)),
           known_(load_columns(database, target_)),
@@ -48,7 +47,16 @@ public:
             }
         }
         const std::vector<std::string> reserved{synced_at_column, deleted_at_column};
-        names_ = name_columns(wanted, casing, known_, existing, reserved);
+        names_ = name_columns(wanted_, casing, known_, existing, reserved);
+        if (table_) {
+            leave_out_new_columns(wanted_, names_, [&](const std::string& name) {
+                return table_->find(name) != nullptr;
+            });
+        }
+        own_columns_ = {{synced_at_column, "TEXT"}, {deleted_at_column, "TEXT"}};
+        for (const auto& column : metadata_columns(wanted_.options.metadata, names_)) {
+            own_columns_.emplace_back(column.name, column.is_unix ? "INTEGER" : "TEXT");
+        }
     }
 
     [[nodiscard]] bool is_ready() const {
@@ -78,7 +86,15 @@ public:
         }
     }
 
-    [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
+    /// What is wanted, less the columns that the table is not to get; named.
+    [[nodiscard]] StreamSchema schema() const {
+        auto schema = wanted_;
+        schema.target = key_.target;
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            schema.columns[i].name = names_[i];
+        }
+        return schema;
+    }
 
 private:
     [[noreturn]] void conflict(const std::string& reason) const {
@@ -86,7 +102,7 @@ private:
                         database_.options().path + ": table " + key_.target.table + " " + reason);
     }
 
-    /// Indexes of wanted columns; the bookkeeping columns count as the two after the last.
+    /// Indexes of wanted columns; those of our own count as the ones after the last.
     [[nodiscard]] std::vector<std::size_t> missing_columns(const Relation& relation,
                                                            bool with_bookkeeping) const {
         std::vector<std::size_t> missing;
@@ -95,21 +111,19 @@ private:
                 missing.push_back(i);
             }
         }
-        if (with_bookkeeping && relation.find(synced_at_column) == nullptr) {
-            missing.push_back(names_.size());
-        }
-        if (with_bookkeeping && relation.find(deleted_at_column) == nullptr) {
-            missing.push_back(names_.size() + 1);
+        for (std::size_t i = 0; with_bookkeeping && i < own_columns_.size(); ++i) {
+            if (relation.find(own_columns_[i].first) == nullptr) {
+                missing.push_back(names_.size() + i);
+            }
         }
         return missing;
     }
 
     void add_column(const std::string& quoted_table, std::size_t index) {
         const bool is_data = index < names_.size();
-        const std::string name = is_data                  ? names_[index]
-                                 : index == names_.size() ? synced_at_column
-                                                          : deleted_at_column;
-        const std::string type = is_data ? declared_type(wanted_.columns[index].type) : "TEXT";
+        const auto& name = is_data ? names_[index] : own_columns_[index - names_.size()].first;
+        const std::string type = is_data ? declared_type(wanted_.columns[index].type)
+                                         : own_columns_[index - names_.size()].second;
         database_.script("ALTER TABLE " + quoted_table + " ADD COLUMN " + quote_identifier(name) +
                          " " + type);
     }
@@ -118,13 +132,56 @@ private:
         std::string sql = "CREATE TABLE " + quoted_ + " (";
         for (std::size_t i = 0; i < names_.size(); ++i) {
             sql += quote_identifier(names_[i]) + " " +
-                   (i == 0 ? "INTEGER PRIMARY KEY" : declared_type(wanted_.columns[i].type)) + ", ";
+                   (i == 0 ? "INTEGER PRIMARY KEY" : declared_type(wanted_.columns[i].type)) +
+                   (i > 0 && wanted_.columns[i].not_null ? " NOT NULL, " : ", ");
         }
-        database_.script(sql + "_synced_at TEXT, _deleted_at TEXT)");
+        std::string separator;
+        for (const auto& [name, type] : own_columns_) {
+            sql += separator + quote_identifier(name) + " " + type;
+            separator = ", ";
+        }
+        database_.script(sql + ")");
         ZOHOSYNCD_FAILPOINT("sqlite.prepare.table");
         // Costs nothing for live rows; finds the deleted ones of a big table.
         database_.script("CREATE INDEX " + quote_identifier(key_.target.table + "_deleted_at") +
                          " ON " + quoted_ + " (_deleted_at) WHERE _deleted_at IS NOT NULL");
+        for (const auto& index : wanted_.options.indexes) {
+            create_index(index);
+        }
+    }
+
+    void create_index(const WantedIndex& index) {
+        std::string columns;
+        std::string name = key_.target.table;
+        for (const auto& api_name : index.columns) {
+            std::size_t i = 0;
+            while (wanted_.columns[i].api_name != api_name) {
+                ++i;
+            }
+            columns += (columns.empty() ? "" : ", ") + quote_identifier(names_[i]);
+            name += "_" + names_[i];
+        }
+        name = index.name.empty() ? unused_name(name + (index.is_unique ? "_key" : "_idx"))
+                                  : index.name;
+        // A deleted record's row stays, and its values are free for others.
+        database_.script(std::string("CREATE ") + (index.is_unique ? "UNIQUE " : "") + "INDEX " +
+                         quote_identifier(name) + " ON " + quoted_ + " (" + columns + ")" +
+                         (index.is_unique ? " WHERE _deleted_at IS NULL" : ""));
+    }
+
+    /// Names of indexes stay with a table that is renamed, so that a new one may find its own
+    /// taken.
+    std::string unused_name(const std::string& wanted) {
+        std::string name = wanted;
+        const auto is_taken = [&] {
+            return database_.number("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1 "
+                                    "COLLATE NOCASE)",
+                                    name) == 1;
+        };
+        for (int next = 1; is_taken(); ++next) {
+            name = wanted + std::to_string(next);
+        }
+        return name;
     }
 
     void check_adopted() {
@@ -136,7 +193,11 @@ private:
             conflict("has no column for the record's id");
         }
         for (const auto& attribute : table_->attributes) {
-            if (attribute.needs_value &&
+            const bool is_own =
+                std::any_of(own_columns_.begin(), own_columns_.end(), [&](const auto& column) {
+                    return column.first == attribute.name && column.first != deleted_at_column;
+                });
+            if (attribute.needs_value && !is_own &&
                 std::find(names_.begin(), names_.end(), attribute.name) == names_.end()) {
                 conflict("has a column " + attribute.name +
                          " that must not be null and that Zoho does not fill");
@@ -327,13 +388,14 @@ private:
 
     Database& database_;
     const StreamKey& key_;
-    const StreamSchema& wanted_;
+    StreamSchema wanted_;
     const std::string target_;
     const std::string quoted_;
     std::optional<Relation> table_;
     std::vector<KnownColumn> known_;
     std::optional<Relation> stage_;
     std::vector<std::string> names_;
+    std::vector<std::pair<std::string, std::string>> own_columns_; ///< Names and types.
 };
 
 } // namespace
@@ -374,13 +436,8 @@ PreparedStream prepare_stream(Database& database,
             return true;
         });
     }
-    prepared.schema = wanted;
-    prepared.schema.target = key.target;
     database.read([&] {
-        const auto names = Preparer(database, key, wanted, casing).names();
-        for (std::size_t i = 0; i < names.size(); ++i) {
-            prepared.schema.columns[i].name = names[i];
-        }
+        prepared.schema = Preparer(database, key, wanted, casing).schema();
         prepared.state = load_state(database, key).value();
         return true;
     });

@@ -146,7 +146,8 @@ const BoundTable& SqliteSink::bound(const StreamSchema& schema) {
                        schema.columns.begin(),
                        schema.columns.end(),
                        same_column) &&
-            found->second.schema.version_column == schema.version_column) {
+            found->second.schema.version_column == schema.version_column &&
+            found->second.schema.options == schema.options) {
             return found->second;
         }
     }
@@ -260,11 +261,11 @@ WriteStats SqliteSink::write_deletions(const StreamKey& key,
             const bool was_live =
                 database_.number("SELECT _deleted_at IS NULL FROM " + table.quoted + where, id) ==
                 1;
-            const auto marked = database_.run("UPDATE " + table.quoted +
-                                                  " SET _deleted_at = ?2, _synced_at = " + sql_now +
-                                                  where + " AND _deleted_at IS NOT ?2",
-                                              id,
-                                              format_utc(time));
+            const auto marked = database_.run(
+                "UPDATE " + table.quoted + " SET _deleted_at = ?2, _synced_at = " + sql_now +
+                    stamps_of(table).deleted + where + " AND _deleted_at IS NOT ?2",
+                id,
+                format_utc(time));
             ZOHOSYNCD_FAILPOINT("sqlite.deletions.marked");
             page.stats.deleted += was_live ? marked : 0;
         }
@@ -297,10 +298,8 @@ WriteStats SqliteSink::merge_stage(const StreamKey& key,
                                    std::chrono::sys_seconds walked_at,
                                    const Checkpoint& checkpoint) {
     return commit(key, checkpoint, true, [&] {
-        PageResult page;
-        page.stats =
-            sqlite::merge_stage(database_, bound(schema), {policy, walked_at, checkpoint.anchor});
-        return page;
+        return sqlite::merge_stage(
+            database_, bound(schema), {policy, walked_at, checkpoint.anchor});
     });
 }
 

@@ -2,11 +2,15 @@
 
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/failpoint.hpp"
+#include "sinks/common/row_text.hpp"
 
 #include <string>
 
 namespace zohosyncd::sqlite {
 namespace {
+
+// More of them, and more than half of all rows: then the table is wrong, not the rows.
+constexpr std::uint64_t few_refusals = 20;
 
 /// Rows "t" that are live, that the walk could have met, and that it did not. ?2 is the anchor or
 /// ''.
@@ -35,7 +39,7 @@ std::uint64_t remove_absent_twice(Database& database,
             "DELETE FROM " + table.quoted + " AS t WHERE " + condition, table.target, anchor);
     }
     return database.run("UPDATE " + table.quoted + " AS t SET _deleted_at = ?3, _synced_at = " +
-                            sql_now + " WHERE " + condition,
+                            sql_now + stamps_of(table).deleted + " WHERE " + condition,
                         table.target,
                         anchor,
                         format_utc(absent.walked_at));
@@ -54,24 +58,109 @@ void remember_absent(Database& database, const BoundTable& table, const std::str
                  anchor);
 }
 
-WriteStats merge_rows(Database& database, const BoundTable& table, std::uint64_t staged) {
-    WriteStats stats;
-    const auto joined = " FROM " + table.stage + " s LEFT JOIN " + table.quoted + " t ON t." +
-                        table.id() + " = s." + table.id();
-    const auto is_new = "t." + table.id() + " IS NULL";
-    stats.inserted = static_cast<std::uint64_t>(
-        database.number("SELECT count(*)" + joined + " WHERE " + is_new).value_or(0));
-    const auto written = database.run(
-        "INSERT INTO " + table.quoted + " (" + column_list(table, "") +
-        ", _synced_at, _deleted_at) SELECT " + column_list(table, "s.") + ", " + sql_now +
-        ", NULL" + joined + " WHERE " + is_new + " OR ((s._authoritative OR " +
-        version_allows(table, "t.", "s.") + ") AND (t._deleted_at IS NOT NULL OR " +
-        differs(table, "t.", "s.") + ")) ON CONFLICT (" + table.id() + ") DO UPDATE SET " +
-        assignments(table) + "_synced_at = excluded._synced_at, _deleted_at = NULL");
-    stats.updated = written - stats.inserted;
-    stats.unchanged = staged - written;
-    return stats;
-}
+/// Merges by halves where the table refuses rows; those go to quarantine.
+class StageMerge {
+public:
+    StageMerge(Database& database, const BoundTable& table, PageResult& page)
+        : database_(database), table_(table), page_(page),
+          joined_(" FROM " + table.stage + " s LEFT JOIN " + table.quoted + " t ON t." +
+                  table.id() + " = s." + table.id() + " WHERE s." + table.id() +
+                  " BETWEEN ?1 AND ?2") {}
+
+    void run(std::uint64_t staged) {
+        staged_ = staged;
+        const auto end = [&](const char* function) {
+            return database_
+                .number(std::string("SELECT ") + function + "(" + table_.id() + ") FROM " +
+                        table_.stage)
+                .value();
+        };
+        merge(end("min"), end("max"), staged);
+        page_.stats.unchanged =
+            staged - page_.stats.inserted - page_.stats.updated - page_.stats.refused;
+    }
+
+private:
+    void merge(std::int64_t first, std::int64_t last, std::uint64_t rows) {
+        if (try_range(first, last)) {
+            return;
+        }
+        if (rows == 1) {
+            set_aside(first);
+            return;
+        }
+        const auto id_at = [&](std::uint64_t offset) {
+            return database_
+                .number("SELECT " + table_.id() + " FROM " + table_.stage + " WHERE " +
+                            table_.id() + " >= ?1 ORDER BY " + table_.id() + " LIMIT 1 OFFSET ?2",
+                        first,
+                        static_cast<std::int64_t>(offset))
+                .value();
+        };
+        const auto half = rows / 2;
+        const auto end = id_at(half - 1);
+        const auto begin = id_at(half);
+        merge(first, end, half);
+        merge(begin, last, rows - half);
+    }
+
+    /// A statement that is refused leaves nothing behind.
+    bool try_range(std::int64_t first, std::int64_t last) {
+        const auto is_new = "t." + table_.id() + " IS NULL";
+        const auto inserted = static_cast<std::uint64_t>(
+            database_.number("SELECT count(*)" + joined_ + " AND " + is_new, first, last)
+                .value_or(0));
+        const auto stamps = stamps_of(table_);
+        try {
+            const auto written = database_.run(
+                "INSERT INTO " + table_.quoted + " (" + column_list(table_, "") +
+                    ", _synced_at, _deleted_at" + stamps.names + ") SELECT " +
+                    column_list(table_, "s.") + ", " + sql_now + ", NULL" + stamps.inserted +
+                    joined_ + " AND (" + is_new + " OR ((s._authoritative OR " +
+                    version_allows(table_, "t.", "s.") + ") AND (t._deleted_at IS NOT NULL OR " +
+                    differs(table_, "t.", "s.") + "))) ON CONFLICT (" + table_.id() +
+                    ") DO UPDATE SET " + assignments(table_) +
+                    "_synced_at = excluded._synced_at, _deleted_at = NULL" + stamps.updated,
+                first,
+                last);
+            page_.stats.inserted += inserted;
+            page_.stats.updated += written - inserted;
+            return true;
+        } catch (const DataError& error) {
+            refusal_ = error.sqlstate();
+            if (page_.stats.refused > few_refusals && page_.stats.refused * 2 > staged_) {
+                throw;
+            }
+            return false;
+        }
+    }
+
+    void set_aside(std::int64_t id) {
+        Batch batch(table_.names.size());
+        for (std::size_t i = 1; i < table_.names.size(); ++i) {
+            auto& row = database_.prepare("SELECT CAST(" + table_.names[i] + " AS TEXT) FROM " +
+                                              table_.stage + " WHERE " + table_.id() + " = ?1",
+                                          id);
+            if (row.step() && !row.is_null(0)) {
+                batch.column(i).append(row.text(0));
+            } else {
+                batch.column(i).append_null();
+            }
+            row.reset();
+        }
+        batch.end_row(id, {});
+        ++page_.stats.refused;
+        page_.quarantined.push_back(
+            {id, "record: " + refusal_, row_as_json(table_.schema, batch, 0)});
+    }
+
+    Database& database_;
+    const BoundTable& table_;
+    PageResult& page_;
+    const std::string joined_;
+    std::uint64_t staged_ = 0;
+    std::string refusal_; ///< Name of the last one.
+};
 
 } // namespace
 
@@ -84,27 +173,27 @@ void create_stage(Database& database, const BoundTable& table) {
     database.script(sql + "_authoritative INTEGER NOT NULL)");
 }
 
-WriteStats merge_stage(Database& database, const BoundTable& table, const AbsentRows& absent) {
-    WriteStats stats;
+PageResult merge_stage(Database& database, const BoundTable& table, const AbsentRows& absent) {
+    PageResult page;
     const auto staged = static_cast<std::uint64_t>(
         database.number("SELECT count(*) FROM " + table.stage).value_or(0));
     if (staged > 0) {
         ZOHOSYNCD_FAILPOINT("sqlite.merge");
-        stats = merge_rows(database, table, staged);
+        StageMerge(database, table, page).run(staged);
         ZOHOSYNCD_FAILPOINT("sqlite.merge.rows");
         const auto anchor = absent.anchor ? format_utc(*absent.anchor) : std::string{};
         if (absent.policy == DeletePolicy::none) {
             database.run("DELETE FROM " + database.state_table("absent") + " WHERE target = ?1",
                          table.target);
         } else {
-            stats.deleted = remove_absent_twice(database, table, absent, anchor);
+            page.stats.deleted = remove_absent_twice(database, table, absent, anchor);
             ZOHOSYNCD_FAILPOINT("sqlite.merge.absent");
             remember_absent(database, table, anchor);
         }
     }
     database.script("DROP TABLE " + table.stage);
     ZOHOSYNCD_FAILPOINT("sqlite.merge.dropped");
-    return stats;
+    return page;
 }
 
 } // namespace zohosyncd::sqlite

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sinks/sink.hpp"
+#include "sinks/sqlite/page_writer.hpp"
 #include "sinks/sqlite/tables.hpp"
 
 #include <chrono>
@@ -18,7 +19,8 @@ struct AbsentRows {
 
 void create_stage(Database& database, const BoundTable& table);
 
-/// Merges the stage into the table and drops it. An empty stage changes no row.
-WriteStats merge_stage(Database& database, const BoundTable& table, const AbsentRows& absent);
+/// Merges the stage into the table and drops it; rows that the table refuses are quarantined. An
+/// empty stage changes no row.
+PageResult merge_stage(Database& database, const BoundTable& table, const AbsentRows& absent);
 
 } // namespace zohosyncd::sqlite

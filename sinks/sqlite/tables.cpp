@@ -3,8 +3,20 @@
 #include "daemon/core/identifiers.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 namespace zohosyncd::sqlite {
+namespace {
+
+/// SQLite's own rule.
+bool is_integer_type(std::string declared) {
+    std::transform(declared.begin(), declared.end(), declared.begin(), [](unsigned char c) {
+        return static_cast<char>(std::toupper(c));
+    });
+    return declared.find("INT") != std::string::npos;
+}
+
+} // namespace
 
 const Attribute* Relation::find(const std::string& name) const {
     const auto found =
@@ -80,17 +92,44 @@ BoundTable bind_table(Database& database, const StreamSchema& schema) {
     table.target = schema.target.text();
     table.quoted = quote_identifier(schema.target.table);
     table.stage = quote_identifier(stage_of(database, schema.target));
-    for (const auto& column : schema.columns) {
-        const auto* attribute = relation->find(column.name);
+    const auto declared_of = [&](const std::string& name) {
+        const auto* attribute = relation->find(name);
         if (attribute == nullptr) {
             throw SyncError(ErrorKind::schema_conflict,
                             database.options().path + ": table " + schema.target.table +
-                                " has no column " + column.name + "; was it dropped or renamed?");
+                                " has no column " + name + "; was it dropped or renamed?");
         }
+        return attribute->declared;
+    };
+    for (const auto& column : schema.columns) {
+        table.declared.push_back(declared_of(column.name));
         table.names.push_back(quote_identifier(column.name));
-        table.declared.push_back(attribute->declared);
+    }
+    for (const auto& column : metadata_columns(schema)) {
+        // Follows the column's own type, which may be Sling's or somebody's.
+        table.stamps.push_back({column.kind,
+                                quote_identifier(column.name),
+                                is_integer_type(declared_of(column.name))});
     }
     return table;
+}
+
+StampLists stamps_of(const BoundTable& table, const std::string& now) {
+    using Kind = MetadataColumn::Kind;
+    StampLists lists;
+    for (const auto& stamp : table.stamps) {
+        const std::string time =
+            stamp.is_integer ? "CAST(strftime('%s', " + now + ") AS INTEGER)" : now;
+        const bool is_op = stamp.kind == Kind::synced_op;
+        const auto set = ", " + stamp.quoted + " = ";
+        lists.names += ", " + stamp.quoted;
+        lists.inserted += ", " + (is_op ? "'I'" : time);
+        lists.updated += set + (is_op ? "'U'" : time);
+        if (stamp.kind != Kind::loaded_at) {
+            lists.deleted += set + (is_op ? "'D'" : time);
+        }
+    }
+    return lists;
 }
 
 std::string column_list(const BoundTable& table, const std::string& prefix) {

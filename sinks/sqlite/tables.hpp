@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/core/schema.hpp"
+#include "sinks/common/metadata_columns.hpp"
 #include "sinks/sqlite/database.hpp"
 
 #include <optional>
@@ -28,6 +29,13 @@ struct Relation {
 
 std::optional<Relation> find_relation(Database& database, const std::string& table);
 
+/// A column that is filled with each write.
+struct Stamp {
+    MetadataColumn::Kind kind;
+    std::string quoted;
+    bool is_integer = false; ///< Holds seconds since 1970.
+};
+
 /// A stream's table as statements need it.
 struct BoundTable {
     StreamSchema schema;
@@ -36,6 +44,7 @@ struct BoundTable {
     std::string stage;                 ///< Quoted.
     std::vector<std::string> names;    ///< Quoted.
     std::vector<std::string> declared; ///< Types, for the stage.
+    std::vector<Stamp> stamps;         ///< Beside _synced_at.
 
     [[nodiscard]] const std::string& id() const { return names.front(); }
 };
@@ -46,6 +55,18 @@ BoundTable bind_table(Database& database, const StreamSchema& schema);
 std::string stage_of(const Database& database, const TableName& target);
 
 std::string column_list(const BoundTable& table, const std::string& prefix);
+
+/// What goes on with ", " before each: names, values of a new row, assignments of one that is
+/// written again, and of one that is marked as deleted.
+struct StampLists {
+    std::string names;
+    std::string inserted;
+    std::string updated;
+    std::string deleted;
+};
+
+/// `now` is SQL for the present second as text.
+StampLists stamps_of(const BoundTable& table, const std::string& now = sql_now);
 /// A text as the UTC text of the instant that it names, in whatever form; NULL when it is none.
 std::string instant(const std::string& column);
 /// " AND …" for ids that can be Zoho's: an adopted table may hold others, or none.

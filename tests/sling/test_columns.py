@@ -140,10 +140,6 @@ streams: {leads: {source_options: {max_decimals: 0}}}
         self.sync("streams: {leads: {source_options: {flatten: 2}}}\n")
         self.assert_holds("leads", "Leads", "owner__name", lambda r: r["Owner"] and r["Owner"]["name"])
 
-    def test_one_column_for_all_is_refused_by_name(self):
-        result = self.offline(HEAD + "streams:\n  leads:\n    source_options:\n      flatten: no\n", code=65)
-        self.assertIn("replication.yaml:9: streams.leads.source_options.flatten: `flatten: false`", result.text)
-
     def test_63_a_column_that_is_gone_stays(self):
         self.sync("streams: {leads: }\n")
         before = set(self.stored("leads", "company"))

@@ -159,6 +159,7 @@ TEST_CASE("users of another organisation are refused") {
     zoho.script.reply(200, users({ada}), dated(noon));
     zoho.run();
     zoho.organisation.id = "43";
+    zoho.script.reply(200, users({ada}), dated(noon));
 
     CHECK(zoho.run_fails() == ErrorKind::wrong_org);
 

@@ -103,5 +103,30 @@ TEST_CASE("the mapping's hash follows what is stored, and stays for plain column
     CHECK(mapping_hash(schema_of({{"*"}, {}, {{"Amount", "money"}}}, {})) == plain);
 }
 
+TEST_CASE("indexes name columns in any casing, or by their alias, and are left out without them") {
+    ColumnRules rules;
+    rules.columns = {typed("amount", ColumnType::numeric), typed("Last_Name", ColumnType::text)};
+    rules.columns[0].is_indexed = true;
+    rules.columns[1].is_unique = true;
+    rules.table.indexes = {{"by_both", {"LAST_NAME", "money"}, false},
+                           {"", {"lastName"}, true},
+                           {"", {"Amount", "Nothing"}, false}};
+    const auto schema = schema_of({{"*"}, {}, {{"Amount", "money"}}}, rules);
+    CHECK(schema.options.indexes ==
+          std::vector<WantedIndex>{{"by_both", {"Last_Name", "Amount"}, false},
+                                   {"", {"Last_Name"}, true},
+                                   {"", {"Amount"}, false}});
+    CHECK(rules.without_match(names_to_select(some_fields(), false)) ==
+          std::vector<std::string>{"money", "Nothing"});
+}
+
+TEST_CASE("a description is anybody's, also of id") {
+    ColumnRules rules;
+    rules.columns.push_back({});
+    rules.columns.back().name = "ID";
+    rules.columns.back().description = "of the record";
+    CHECK(schema_of({}, rules).columns.front().label == "of the record");
+}
+
 } // namespace
 } // namespace zohosyncd
