@@ -28,6 +28,13 @@ constexpr auto held_check_interval = 1h;
 // bad ones would block the stream.
 constexpr std::size_t most_retried = 20;
 
+bool has_news_of_absence(const std::vector<std::string>& absent,
+                         const std::set<std::string>& known) {
+    return std::any_of(absent.begin(), absent.end(), [&](const std::string& field) {
+        return !known.contains(field);
+    });
+}
+
 } // namespace
 
 DeletePolicy delete_policy(DeleteMissing setting) {
@@ -50,13 +57,7 @@ RecordsRun::RecordsRun(const RunContext& context,
       recorder_(context, stream) {}
 
 void RecordsRun::run() {
-    const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
-    const StreamSchema wanted =
-        schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
-    check_selection(*fields);
-    prepared_ = recorder_.prepare(wanted);
-    log_left_out(stream_, wanted, prepared_.schema, memory_.left_out);
-    mapping_hash_ = mapping_hash(prepared_.schema);
+    prepare(wanted_schema());
     ZOHOSYNCD_FAILPOINT("run.prepared");
     at_start_ = recorder_.checkpoint_from(prepared_.state);
     checkpoint_ = at_start_;
@@ -64,9 +65,6 @@ void RecordsRun::run() {
         take_over();
     }
     choose_anchor();
-    reader_ =
-        std::make_unique<ListReader>(context_.client, stream_.endpoint.module, prepared_.schema);
-    buffer_ = std::make_unique<PageBuffer>(prepared_.schema.columns.size(), context_.clock);
     Scan scan = choose_scan();
     ZOHOSYNCD_FAILPOINT("run.scan_chosen");
     scan_began_at_ = scan.progress().at;
@@ -122,17 +120,27 @@ void RecordsRun::walk(Scan& scan) {
             is_put_off_ = true;
             return;
         }
+        if (!is_staged() && context_.fields.is_old(stream_.endpoint.module)) {
+            follow_fields(scan);
+        }
         const BatchMark listed(buffer_->listed());
         const BatchMark authoritative(buffer_->authoritative());
+        std::vector<std::string> absent;
         try {
             const auto& page =
                 reader_->read(scan.next(), buffer_->listed(), buffer_->authoritative(), stop_);
             ZOHOSYNCD_FAILPOINT("page.appended");
-            note_emptiness(page.says_module_is_empty);
-            scan.take(page.facts());
-            rows_read_ += page.ids.size();
-            recorder_.count_page(page.ids.size());
-            recorder_.count_repeated(scan.repeated_rows());
+            if (has_news_of_absence(page.absent, memory_.absent)) {
+                absent = page.absent;
+                listed.restore(buffer_->listed());
+                authoritative.restore(buffer_->authoritative());
+            } else {
+                note_emptiness(page.says_module_is_empty);
+                scan.take(page.facts());
+                rows_read_ += page.ids.size();
+                recorder_.count_page(page.ids.size());
+                recorder_.count_repeated(scan.repeated_rows());
+            }
         } catch (const SyncError& error) {
             // A page that failed, or that can not be a page of this list, is dropped whole. What
             // was read before is whole, and reading it again would cost requests.
@@ -141,6 +149,9 @@ void RecordsRun::walk(Scan& scan) {
             if (!buffer_->is_empty()) {
                 commit_pages(scan);
             }
+            if (error.kind() == ErrorKind::bad_response) {
+                context_.fields.forget(stream_.endpoint.module); // It may be about a field.
+            }
             if (error.kind() == ErrorKind::token_expired_page) {
                 log::event(
                     Level::warn,
@@ -148,6 +159,10 @@ void RecordsRun::walk(Scan& scan) {
                     {kv("stream", stream_.endpoint.stream), kv("zoho_code", error.zoho_code())});
             }
             throw;
+        }
+        if (!absent.empty()) {
+            look_for_absent(absent, scan);
+            continue;
         }
         if (scan.inclusive()) {
             context_.organisation.inclusive.store(*scan.inclusive() ? 1 : 0);
@@ -201,7 +216,7 @@ void RecordsRun::commit_pages(const Scan& scan) {
     ZOHOSYNCD_FAILPOINT("page.commit");
     recorder_.count_values(buffer_->contents());
     Checkpoint checkpoint = checkpoint_;
-    checkpoint.scan = to_json({scan.progress(), is_staged(), mapping_hash_});
+    checkpoint.scan = to_json({scan.progress(), is_staged(), scan_mapping_});
     // Like a mark, a new mapping and an anchor that moved back count from the last commit on.
     checkpoint.mapping_hash = prepared_.state.mapping_hash;
     checkpoint.anchor = prepared_.state.anchor ? prepared_.state.anchor : checkpoint_.anchor;
@@ -238,7 +253,7 @@ void RecordsRun::finish(const Scan& scan) {
     }
     ZOHOSYNCD_FAILPOINT("scan.marks");
     checkpoint_.scan.clear();
-    checkpoint_.mapping_hash = mapping_hash_;
+    checkpoint_.mapping_hash = scan_mapping_;
     checkpoint_.consistent_as_of = progress.first_date;
     if (progress.greatest) {
         checkpoint_.high_water_mark =

@@ -33,6 +33,10 @@ private:
     }
 
     [[nodiscard]] std::optional<bool> known_comparison() const;
+    [[nodiscard]] StreamSchema wanted_schema();
+    void prepare(const StreamSchema& wanted);
+    void follow_fields(const Scan& scan);
+    void look_for_absent(const std::vector<std::string>& absent, const Scan& scan);
     void check_selection(const std::vector<ZohoField>& fields);
     void choose_anchor();
     [[nodiscard]] bool takes_over() const;
@@ -67,8 +71,10 @@ private:
     std::stop_token stop_;
     RunRecorder recorder_;
     PreparedStream prepared_;
-    std::string mapping_hash_;
-    Checkpoint at_start_; ///< The state as the run found it.
+    std::string wanted_hash_;  ///< Of what the fields ask for.
+    std::string mapping_hash_; ///< Of what the table gets of it.
+    std::string scan_mapping_; ///< What all rows of the scan were read under, or mixed_mapping.
+    Checkpoint at_start_;      ///< The state as the run found it.
     Checkpoint checkpoint_;
     std::chrono::sys_seconds scan_began_at_; ///< Where this run took the scan up.
     std::unique_ptr<ListReader> reader_;

@@ -1,10 +1,12 @@
 // Where a run begins: the anchor, a table that was there first, the scan that it takes up.
 #include "daemon/app/records_run.hpp"
 #include "daemon/app/scan_json.hpp"
+#include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/log.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace zohosyncd {
 namespace {
@@ -99,9 +101,13 @@ std::chrono::sys_seconds RecordsRun::lower_bound() const {
 
 Scan RecordsRun::choose_scan() {
     const auto stored = stored_scan_from(prepared_.state.scan);
+    const bool is_same = stored && stored->mapping_hash == mapping_hash_;
+    // A load goes on although fields have changed since: begun anew each time, it might never end.
+    // It ends as one that has not seen all values, and the next one brings them.
     const bool fits = stored && stored->window.empty() && stored->is_staged == is_staged() &&
-                      stored->mapping_hash == mapping_hash_ &&
+                      (is_same || (!is_staged() && must_backfill())) &&
                       stored->progress.start <= lower_bound();
+    scan_mapping_ = fits && !is_same ? mixed_mapping : mapping_hash_;
     if (fits) {
         log::event(
             Level::info,
@@ -117,6 +123,67 @@ Scan RecordsRun::choose_scan() {
                "scan_started",
                {kv("stream", stream_.endpoint.stream), kv("from", format_utc(start))});
     return {start, known_comparison()};
+}
+
+StreamSchema RecordsRun::wanted_schema() {
+    if (context_.fields.is_old(stream_.endpoint.module)) {
+        memory_.absent.clear(); // What was absent then may have come and gone again since.
+    }
+    const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
+    auto wanted = schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
+    check_selection(*fields);
+    return wanted;
+}
+
+void RecordsRun::prepare(const StreamSchema& wanted) {
+    const bool made_before = prepared_.created_table;
+    wanted_hash_ = mapping_hash(wanted);
+    if (std::exchange(memory_.absent_under, wanted_hash_) != wanted_hash_) {
+        memory_.absent.clear();
+    }
+    prepared_ = recorder_.prepare(wanted);
+    log_left_out(stream_, wanted, prepared_.schema, memory_.left_out);
+    mapping_hash_ = mapping_hash(prepared_.schema);
+    prepared_.created_table = prepared_.created_table || made_before;
+    reader_ =
+        std::make_unique<ListReader>(context_.client, stream_.endpoint.module, prepared_.schema);
+    buffer_ = std::make_unique<PageBuffer>(prepared_.schema.columns.size(), context_.clock);
+}
+
+/// Looks, with a scan under way, for fields that have changed. The scan goes on where it is with
+/// those that there are now; the rows before it get their values from the next one.
+void RecordsRun::follow_fields(const Scan& scan) {
+    const auto wanted = wanted_schema();
+    if (mapping_hash(wanted) == wanted_hash_) {
+        return;
+    }
+    if (!buffer_->is_empty()) {
+        commit_pages(scan);
+    }
+    prepare(wanted);
+    scan_mapping_ = mixed_mapping;
+    log::event(Level::info,
+               "fields_changed",
+               {kv("stream", stream_.endpoint.stream), kv("at", format_utc(scan.progress().at))});
+}
+
+/// A page lacks fields that were asked for. NULL would be written over what their columns hold, so
+/// Zoho is asked first whether they are still there.
+void RecordsRun::look_for_absent(const std::vector<std::string>& absent, const Scan& scan) {
+    const auto before = wanted_hash_;
+    context_.fields.forget(stream_.endpoint.module);
+    if (is_staged()) {
+        if (mapping_hash(wanted_schema()) != wanted_hash_) {
+            throw SyncError(ErrorKind::bad_response,
+                            "fields of the module changed while it was read; the full refresh "
+                            "begins anew");
+        }
+    } else {
+        follow_fields(scan);
+    }
+    if (wanted_hash_ == before) {
+        memory_.absent.insert(absent.begin(), absent.end());
+    }
 }
 
 } // namespace zohosyncd

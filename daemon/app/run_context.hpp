@@ -17,6 +17,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace zohosyncd {
@@ -61,7 +62,10 @@ struct StreamMemory {
     bool is_verification_put_off = false;
     bool is_selection_checked = false; ///< That each item of `select` matches a field.
     std::string left_out;              ///< What log_left_out said last.
-    bool said_empty = false;           ///< The last list was answered as that of an empty module.
+    std::set<std::string> absent; ///< Fields that Zoho names, and that its lists do not deliver,
+    std::string absent_under;     ///< as long as the mapping is this one.
+    Confirmation vanished;        ///< That its module is no more.
+    bool said_empty = false;      ///< The last list was answered as that of an empty module.
     /// Zoho's time up to which deletions were read while the mark has to stay behind a gap.
     std::optional<std::chrono::sys_seconds> deletes_read_until;
 };

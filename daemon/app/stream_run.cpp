@@ -166,6 +166,36 @@ RunResult leave_out(const RunContext& context, const StreamConfig& stream) {
     return {};
 }
 
+bool has_synced_before(const RunContext& context, const StreamConfig& stream) {
+    try {
+        const auto state = context.sink.state(stream_key(context, stream));
+        return state && complete_as_of(*state);
+    } catch (const SyncError&) {
+        return false; // The failure itself is said in any case.
+    }
+}
+
+/// A module that was there and is no more may be back in a moment: while a service runs, nothing
+/// but its back-off changes before Zoho has said so three times over an hour.
+SyncError believed(const RunContext& context,
+                   const StreamConfig& stream,
+                   StreamMemory& memory,
+                   const SyncError& error) {
+    const bool says_vanished = error.kind() == ErrorKind::unknown_module || says_no_fields(error);
+    const bool is_service = context.pressure != nullptr;
+    if (!says_vanished || !is_service || !has_synced_before(context, stream) ||
+        memory.vanished.said(context.clock.now())) {
+        return error;
+    }
+    return SyncError(ErrorKind::bad_response,
+                     std::string(error.what()) +
+                         "; the module was there before, so nothing changes until Zoho has said "
+                         "so three times over an hour (" +
+                         std::to_string(memory.vanished.times()) + " so far)")
+        .with_zoho_code(error.zoho_code())
+        .with_retry_after(between_confirmations);
+}
+
 /// A verification that fails does not fail the run before it; the next run takes it up again.
 void verify_after_run(const RunContext& context,
                       const StreamConfig& stream,
@@ -226,6 +256,7 @@ RunResult attempt_stream(const RunContext& context,
             return leave_out(context, stream);
         }
         run_stream(context, stream, memory, stop);
+        memory.vanished.reset();
         const auto after = has_hooks ? hooks.after_success(stop) : HookOutcome{};
         if (after.result == HookOutcome::Result::failed) {
             return fail_by_hook(context, stream, memory, after.error);
@@ -233,13 +264,14 @@ RunResult attempt_stream(const RunContext& context,
         count_run(stream, "ok", 1);
         ZOHOSYNCD_FAILPOINT("engine.ran");
         return {};
-    } catch (const SyncError& error) {
-        if (error.kind() == ErrorKind::stopped || stop.stop_requested()) {
+    } catch (const SyncError& thrown) {
+        if (thrown.kind() == ErrorKind::stopped || stop.stop_requested()) {
             return {ErrorKind::stopped, {}, false, false}; // An aborted request is no fault.
         }
-        if (reaction_to(error.kind()) == Reaction::end_process) {
+        if (reaction_to(thrown.kind()) == Reaction::end_process) {
             throw;
         }
+        const SyncError error = believed(context, stream, memory, thrown);
         count_run(stream, "failed", 1);
         count_failure(stream, error.kind());
         const auto wait = see_to_failure(context, stream, attempt, error);

@@ -53,6 +53,9 @@ constexpr const char* data_column = "data";
 /// The names that a `fields` parameter has to hold for the schema's columns, in their order.
 std::vector<std::string> fields_to_ask(const StreamSchema& schema);
 
+/// Stands for no mapping at all: rows were read under more than one. Never the hash of a schema.
+constexpr const char* mixed_mapping = "mixed";
+
 /// Changes when what is read or how it is stored changes; kept with the marks.
 std::string mapping_hash(const StreamSchema& schema);
 

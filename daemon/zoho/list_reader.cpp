@@ -135,6 +135,7 @@ void ListReader::read_first(const PageRequest& request, Batch& out, const std::s
     if (slices_.size() > 1) {
         require_fields_of_slice(info);
     }
+    page_.absent = info.absent;
     page_.more_records = info.more_records;
     page_.next_page_token = info.next_page_token;
     const auto first = static_cast<std::ptrdiff_t>(rows_before);
@@ -155,6 +156,7 @@ void ListReader::read_slice(std::size_t slice,
     if (reply.has_body()) {
         const PageInfo info = decoders_[slice].decode(*reply.body, "data", out);
         require_fields_of_slice(info);
+        page_.absent.insert(page_.absent.end(), info.absent.begin(), info.absent.end());
         tokens_[slice] = info.next_page_token;
     }
 }

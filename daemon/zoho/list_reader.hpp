@@ -34,6 +34,7 @@ public:
         std::string next_page_token;
         std::optional<std::chrono::sys_seconds> date;
         std::size_t rows_fetched_singly = 0;
+        std::vector<std::string> absent; ///< Fields asked for that no row has: do they still exist?
 
         [[nodiscard]] PageFacts facts() const {
             return {ids, versions, more_records, next_page_token, date};

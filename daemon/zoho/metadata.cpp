@@ -2,12 +2,15 @@
 
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/failpoint.hpp"
+#include "daemon/runtime/log.hpp"
 #include "daemon/zoho/json_text.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <utility>
 
 namespace zohosyncd {
 namespace {
@@ -51,21 +54,103 @@ std::string label_of(const json& field) {
     return shown.empty() ? text_at(field, "field_label") : shown;
 }
 
+/// Zoho answered, and what it said is that there is no such list.
+bool is_about_the_list(const SyncError& error) {
+    return error.kind() == ErrorKind::bad_response || error.kind() == ErrorKind::unknown_module ||
+           says_no_fields(error);
+}
+
+/// No organisation takes half of a module's fields away at once; a reply that is cut does.
+bool lacks_most_of(const std::vector<ZohoField>& before, const std::vector<ZohoField>& now) {
+    const auto has_version = [](const std::vector<ZohoField>& fields) {
+        return std::any_of(fields.begin(), fields.end(), [](const ZohoField& field) {
+            return field.api_name == "Modified_Time";
+        });
+    };
+    std::set<std::string> ids;
+    for (const auto& field : now) {
+        ids.insert(field.id.empty() ? field.api_name : field.id);
+    }
+    const auto left = std::count_if(before.begin(), before.end(), [&](const ZohoField& field) {
+        return ids.contains(field.id.empty() ? field.api_name : field.id);
+    });
+    return (has_version(before) && !has_version(now)) ||
+           static_cast<std::size_t>(left) * 2 < before.size();
+}
+
 } // namespace
+
+bool says_no_fields(const SyncError& error) {
+    return error.kind() == ErrorKind::denied && error.zoho_code().empty() &&
+           error.http_status() == 0;
+}
+
+bool Confirmation::said(Clock::TimePoint now) {
+    constexpr int enough = 3;
+    constexpr std::chrono::hours long_enough{1};
+    first_ = times_++ == 0 ? now : first_;
+    return times_ >= enough && now - first_ >= long_enough;
+}
+
+FieldCatalog::Entry FieldCatalog::entry_of(const std::string& module) {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(module);
+    return found == entries_.end() ? Entry{} : found->second;
+}
+
+bool FieldCatalog::is_old(const std::string& module) {
+    const auto entry = entry_of(module);
+    return !entry.fields || clock_.now() >= entry.good_until;
+}
+
+void FieldCatalog::forget(const std::string& module) {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(module);
+    if (found != entries_.end() && found->second.doubt.times() == 0) {
+        found->second.good_until = clock_.now();
+    }
+}
+
+/// The list stays as it was, for now.
+ZohoFields FieldCatalog::keep(const std::string& module, Entry entry, const std::string& reason) {
+    log::event(log::Level::warn,
+               "fields_not_believed",
+               {log::kv("module", module),
+                log::kv("attempt", entry.doubt.times()),
+                log::kv("error", reason),
+                log::kv("hint",
+                        "the fields stay as they were until Zoho has said so three times "
+                        "over an hour")});
+    entry.good_until = clock_.now() + std::min<Clock::Duration>(max_age_, between_confirmations);
+    const std::lock_guard lock(mutex_);
+    entries_[module] = entry;
+    return entry.fields;
+}
 
 ZohoFields
 FieldCatalog::get(ApiClient& client, const std::string& module, const std::stop_token& stop) {
-    {
-        const std::lock_guard lock(mutex_);
-        const auto found = entries_.find(module);
-        if (found != entries_.end() && clock_.now() < found->second.read_at + max_age_) {
-            return found->second.fields;
-        }
+    auto entry = entry_of(module);
+    if (entry.fields && clock_.now() < entry.good_until) {
+        return entry.fields;
     }
-    auto fields = std::make_shared<const std::vector<ZohoField>>(read_fields(client, module, stop));
+    ZohoFields fields;
+    try {
+        fields = std::make_shared<const std::vector<ZohoField>>(read_fields(client, module, stop));
+    } catch (const SyncError& error) {
+        if (!entry.fields || !is_about_the_list(error) || entry.doubt.said(clock_.now())) {
+            throw;
+        }
+        return keep(module, std::move(entry), error.what());
+    }
     ZOHOSYNCD_FAILPOINT("fields.read");
+    if (entry.fields && lacks_most_of(*entry.fields, *fields) && !entry.doubt.said(clock_.now())) {
+        return keep(module,
+                    std::move(entry),
+                    "the list of fields has " + std::to_string(fields->size()) + " of " +
+                        std::to_string(entry.fields->size()) + " fields, or lacks Modified_Time");
+    }
     const std::lock_guard lock(mutex_);
-    entries_[module] = {fields, clock_.now()};
+    entries_[module] = {fields, clock_.now() + max_age_};
     return fields;
 }
 

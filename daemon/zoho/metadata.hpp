@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/core/errors.hpp"
 #include "daemon/core/zoho_field.hpp"
 #include "daemon/zoho/api_client.hpp"
 
@@ -16,25 +17,57 @@ namespace zohosyncd {
 
 using ZohoFields = std::shared_ptr<const std::vector<ZohoField>>;
 
-/// The fields of each module, asked for at most once per `max_age`. Thread-safe: shared by the
-/// fetchers, who never read the same module at once.
+/// Whether something was said often and long enough to be believed: three times, the first of them
+/// an hour ago.
+class Confirmation {
+public:
+    /// Said once more. True when it is to be believed.
+    bool said(Clock::TimePoint now);
+
+    void reset() { times_ = 0; }
+
+    [[nodiscard]] int times() const { return times_; }
+
+private:
+    int times_ = 0;
+    Clock::TimePoint first_;
+};
+
+/// While it is not believed yet, Zoho is asked again this often.
+constexpr std::chrono::minutes between_confirmations{20};
+
+/// The fields of each module, asked for at most once per `max_age`. A list that can not be read, or
+/// that lacks most of the fields of the one before, changes nothing before it is confirmed.
+/// Thread-safe: shared by the fetchers, who never read the same module at once.
 class FieldCatalog {
 public:
     FieldCatalog(Clock& clock, std::chrono::seconds max_age) : clock_(clock), max_age_(max_age) {}
 
     ZohoFields get(ApiClient& client, const std::string& module, const std::stop_token& stop);
 
+    /// Whether the next get() asks Zoho.
+    [[nodiscard]] bool is_old(const std::string& module);
+    /// The next get() asks Zoho: the list seems to have changed.
+    void forget(const std::string& module);
+
 private:
     struct Entry {
         ZohoFields fields;
-        Clock::TimePoint read_at;
+        Clock::TimePoint good_until;
+        Confirmation doubt = {};
     };
+
+    [[nodiscard]] Entry entry_of(const std::string& module);
+    ZohoFields keep(const std::string& module, Entry entry, const std::string& reason);
 
     Clock& clock_;
     std::chrono::seconds max_age_;
     std::mutex mutex_;
     std::map<std::string, Entry> entries_;
 };
+
+/// Whether it is what read_fields() throws for a module without fields.
+bool says_no_fields(const SyncError& error);
 
 /// `GET settings/fields`. Throws SyncError{bad_response} when the reply has no fields.
 std::vector<ZohoField>

@@ -116,6 +116,7 @@ private:
     PageInfo read_page(std::string& body, std::string_view list_key, Batch& batch) {
         pending_from_ = batch.quarantined().size();
         saw_own_field_ = false;
+        rows_without_.assign(shape_.columns.size(), 0);
         body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
         od::document document = parser_.iterate(body.data(), body.size(), body.capacity());
         PageInfo info;
@@ -138,6 +139,11 @@ private:
                                 "\", so it is no page of records; trying again later");
         }
         info.holds_asked_fields = info.rows == 0 || saw_own_field_;
+        for (std::size_t column = 1; column < shape_.columns.size() && info.rows > 0; ++column) {
+            if (rows_without_[column] == info.rows) {
+                info.absent.push_back(shape_.columns[column].source());
+            }
+        }
         return info;
     }
 
@@ -227,6 +233,7 @@ private:
         for (std::size_t column = 1; column < shape_.columns.size(); ++column) {
             if (filled_in_row_[column] != row_stamp_) {
                 batch.column(column).append_null();
+                ++rows_without_[column];
             }
         }
         for (auto index = pending_from_; index < batch.quarantined().size(); ++index) {
@@ -309,7 +316,8 @@ private:
     Shape shape_;
     std::unordered_map<std::string, std::size_t, StringHash, std::equal_to<>> index_;
     std::vector<std::uint64_t> filled_in_row_;
-    std::vector<bool> filled_parts_; ///< Of the object that is being read.
+    std::vector<bool> filled_parts_;        ///< Of the object that is being read.
+    std::vector<std::size_t> rows_without_; ///< Of the page, by column.
     std::uint64_t row_stamp_ = 0;
     std::optional<std::int64_t> row_id_;
     std::chrono::sys_seconds row_version_;

@@ -19,7 +19,8 @@ struct PageInfo {
         false; ///< `info.more_records` was there: without it a page may be cut.
     bool more_records = false;
     std::string next_page_token;
-    bool holds_asked_fields = true; ///< False when no row has any of them but id and version.
+    bool holds_asked_fields = true;       ///< False when no row has any of them but id and version.
+    std::vector<std::string> absent = {}; ///< Fields that no row of the page has.
 };
 
 /// The one place where pages of records are decoded: simdjson on demand, straight into a batch,

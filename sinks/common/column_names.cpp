@@ -87,10 +87,15 @@ std::vector<std::string> name_columns(const StreamSchema& wanted,
     return assign_column_names(api_names, casing, given);
 }
 
+std::string field_key(const Column& column) {
+    return column.field_id.empty() || column.part.empty() ? column.field_id
+                                                          : column.field_id + "/" + column.part;
+}
+
 bool is_recorded(const KnownColumn& known, const Column& column, const std::string& name) {
-    return known.name == name && known.label == column.label && known.field_id == column.field_id &&
-           known.data_type == column.data_type && known.column_type == to_string(column.type) &&
-           !known.retired;
+    return known.name == name && known.api_name == column.api_name && known.label == column.label &&
+           known.field_id == field_key(column) && known.data_type == column.data_type &&
+           known.column_type == to_string(column.type) && !known.retired;
 }
 
 std::vector<Column> columns_in_use(std::span<const KnownColumn> known) {

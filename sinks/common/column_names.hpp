@@ -14,10 +14,10 @@ namespace zohosyncd {
 struct KnownColumn {
     std::string api_name;
     std::string name;
-    std::string label;
-    std::string field_id;
-    std::string data_type;
-    std::string column_type;
+    std::string label = {};
+    std::string field_id = {};
+    std::string data_type = {};
+    std::string column_type = {};
     bool adopted = false;
     bool retired = false;
 };
@@ -34,6 +34,10 @@ std::vector<std::string> name_columns(const StreamSchema& wanted,
                                       std::span<const KnownColumn> known,
                                       std::span<const std::string> existing,
                                       std::span<const std::string> reserved);
+
+/// Which field a column is of, and which part of it, whatever the field is called; empty where Zoho
+/// gives no id.
+std::string field_key(const Column& column);
 
 /// Whether `known` says all that we would record about `column`.
 bool is_recorded(const KnownColumn& known, const Column& column, const std::string& name);

@@ -34,16 +34,25 @@ const Attribute* Relation::find(const std::string& name) const {
     return found == attributes.end() ? nullptr : &*found;
 }
 
+void Relation::rename(const std::string& from, const std::string& to) {
+    for (auto& attribute : attributes) {
+        attribute.name = attribute.name == from ? to : attribute.name;
+    }
+    for (auto& name : unique_columns) {
+        name = name == from ? to : name;
+    }
+}
+
 bool Relation::is_unique(const std::string& name) const {
     return std::find(unique_columns.begin(), unique_columns.end(), name) != unique_columns.end();
 }
 
 std::optional<Relation> find_relation(pqxx::transaction_base& tx, const TableName& name) {
-    const auto head = tx.exec_params(
-        "SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE n.nspname = $1 AND c.relname = $2",
-        name.schema,
-        name.table);
+    const auto head = tx.exec_params("SELECT c.oid, c.relkind FROM "
+                                     "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                                     " WHERE n.nspname = $1 AND c.relname = $2",
+                                     name.schema,
+                                     name.table);
     if (head.empty()) {
         return std::nullopt;
     }
@@ -54,13 +63,17 @@ std::optional<Relation> find_relation(pqxx::transaction_base& tx, const TableNam
     const auto rows = tx.exec_params(
         "SELECT attname, CASE format_type(atttypid, NULL) WHEN 'character' THEN 'bpchar'"
         " ELSE format_type(atttypid, NULL) END, format_type(atttypid, atttypmod),"
-        " attnotnull AND NOT atthasdef AND attidentity = ''"
+        " attnotnull AND NOT atthasdef AND attidentity = '',"
+        // Indexes and constraints follow a change of type by themselves; nothing else does.
+        " EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_class'::regclass AND"
+        " d.refobjid = attrelid AND d.refobjsubid = attnum AND d.classid NOT IN"
+        " ('pg_class'::regclass, 'pg_constraint'::regclass))"
         " FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY "
         "attnum",
         relation.oid);
     for (const auto& row : rows) {
         relation.attributes.push_back(
-            {row[0].c_str(), row[1].c_str(), row[2].c_str(), row[3].as<bool>()});
+            {row[0].c_str(), row[1].c_str(), row[2].c_str(), row[3].as<bool>(), row[4].as<bool>()});
     }
     const auto unique = tx.exec_params("SELECT a.attname FROM pg_index i JOIN pg_attribute a ON "
                                        "a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"

@@ -16,17 +16,20 @@ struct Attribute {
     std::string type;         ///< Without length or scale, fit for an array: "character varying".
     std::string declared;     ///< As declared: "character varying(40)".
     bool needs_value = false; ///< NOT NULL and nothing fills it in.
+    bool is_used = false;     ///< A view, a trigger, a policy or a generated column names it.
 };
 
 /// A relation as the catalogue knows it.
 struct Relation {
     std::string oid;
     char kind = 'r';
+    std::uint64_t bytes = 0; ///< With its indexes; known to prepare() alone.
     std::vector<Attribute> attributes;
     std::vector<std::string>
         unique_columns; ///< Alone under a unique index that ON CONFLICT can use.
 
     [[nodiscard]] const Attribute* find(const std::string& name) const;
+    void rename(const std::string& from, const std::string& to);
     [[nodiscard]] bool is_unique(const std::string& name) const;
 };
 

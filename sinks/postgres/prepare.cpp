@@ -16,6 +16,11 @@ constexpr int ddl_attempts = 4;
 Observed observe_tables(Session& session, pqxx::work& tx, const StreamKey& key) {
     Observed seen;
     seen.table = find_relation(tx, key.target);
+    if (seen.table) {
+        seen.table->bytes = tx.exec_params1("SELECT coalesce(pg_total_relation_size($1::oid), 0)",
+                                            seen.table->oid)[0]
+                                .as<std::uint64_t>();
+    }
     seen.stage = find_relation(tx, stage_of(key.target, session.options().state_schema));
     seen.has_schema = tx.exec_params1("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
                                       key.target.schema)[0]
@@ -41,16 +46,21 @@ void record_columns(Session& session,
                     const std::string& target,
                     const PreparePlan& plan) {
     const auto table = session.state_table("columns");
+    for (const auto& [from, to] : plan.renames) {
+        tx.exec_params("UPDATE " + table +
+                           " SET column_name = $3 WHERE target = $1 AND column_name = $2",
+                       target,
+                       from,
+                       to);
+    }
     for (const auto& column : plan.record) {
         tx.exec_params(
             "INSERT INTO " + table +
                 " (target, api_name, column_name, label, field_id, data_type, column_type, adopted)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (target, api_name) DO UPDATE "
-                "SET"
-                " column_name = excluded.column_name, label = excluded.label, field_id = "
-                "excluded.field_id,"
-                " data_type = excluded.data_type, column_type = excluded.column_type, retired_at = "
-                "NULL",
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (target, column_name) DO "
+                "UPDATE SET api_name = excluded.api_name, label = excluded.label, field_id = "
+                "excluded.field_id, data_type = excluded.data_type, column_type = "
+                "excluded.column_type, retired_at = NULL",
             target,
             column.api_name,
             column.name,
@@ -60,12 +70,23 @@ void record_columns(Session& session,
             column.column_type,
             column.adopted);
     }
-    for (const auto& api_name : plan.retire) {
+    for (const auto& name : plan.retire) {
         tx.exec_params("UPDATE " + table +
-                           " SET retired_at = now() WHERE target = $1 AND api_name = $2",
+                           " SET retired_at = now() WHERE target = $1 AND column_name = $2",
                        target,
-                       api_name);
+                       name);
     }
+}
+
+/// Rows that were read without a column lack its values, whatever the marks say: with the hash
+/// gone, they are read again from the anchor. A scan under way ends as one that has not seen all.
+void ask_for_values(Session& session, pqxx::work& tx, const std::string& target) {
+    tx.exec_params("UPDATE " + session.state_table("sync_state") +
+                       " SET mapping_hash = $2, scan = CASE WHEN scan ? 'mapping' THEN "
+                       "jsonb_set(scan, '{mapping}', to_jsonb($2::text)) ELSE scan END"
+                       " WHERE target = $1",
+                   target,
+                   mixed_mapping);
 }
 
 /// What a table is worth that was there before its stream.
@@ -131,7 +152,7 @@ bool apply(Session& session, Leases& leases, pqxx::work& tx, const Preparation& 
     tx.exec_params("SELECT pg_advisory_xact_lock(hashtextextended('zohosyncd ddl ' || $1, 0))",
                    session.options().state_schema);
     bool has_rows = false;
-    if (plan.adds_columns || plan.takes_over) {
+    if (plan.adds_columns || plan.takes_up_columns || plan.takes_over) {
         has_rows =
             tx.exec1("SELECT EXISTS (SELECT FROM " + quote_table(key.target) + ")")[0].as<bool>();
     }
@@ -141,6 +162,9 @@ bool apply(Session& session, Leases& leases, pqxx::work& tx, const Preparation& 
     }
     ZOHOSYNCD_FAILPOINT("postgres.prepare.columns");
     record_columns(session, tx, key.target.text(), plan);
+    if (has_rows && (plan.adds_columns || plan.takes_up_columns)) {
+        ask_for_values(session, tx, key.target.text());
+    }
     if (plan.store_state) {
         // Rows without the columns that were added just now lack their values, however new they
         // are: without the hash the first scan begins at the anchor.
@@ -236,7 +260,7 @@ load_columns(Session& session, pqxx::transaction_base& tx, const std::string& ta
     const auto columns = tx.exec_params(
         "SELECT api_name, column_name, label, field_id, data_type, column_type, adopted,"
         " retired_at IS NOT NULL FROM " +
-            session.state_table("columns") + " WHERE target = $1 ORDER BY api_name",
+            session.state_table("columns") + " WHERE target = $1 ORDER BY column_name",
         target);
     for (const auto& row : columns) {
         known.push_back({row[0].c_str(),

@@ -4,7 +4,6 @@
 #include "sinks/postgres/statements.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 namespace zohosyncd::postgres {
@@ -56,6 +55,14 @@ std::string widened(const std::string& stored, ColumnType wanted) {
     return stored == "bigint" && wanted == ColumnType::numeric ? "numeric" : "text";
 }
 
+/// Whether a column of this type takes every value as text.
+bool is_text(const std::string& type) {
+    return type == "text" || type == "character varying" || type == "bpchar" || type == "citext";
+}
+
+/// ALTER COLUMN TYPE writes the table anew while nobody can read it: that is a second or so.
+constexpr std::uint64_t most_rewritten = 64ULL << 20;
+
 [[noreturn]] void conflict(const StreamSchema& wanted, const std::string& reason) {
     throw SyncError(ErrorKind::schema_conflict, "table " + wanted.target.text() + " " + reason);
 }
@@ -75,31 +82,46 @@ public:
             ColumnCasing casing,
             const std::string& state_schema)
         : seen_(seen), wanted_(std::move(wanted)), quoted_(quote_table(wanted_.target)),
-          stage_(quote_table(stage_of(wanted_.target, state_schema))) {
+          stage_(quote_table(stage_of(wanted_.target, state_schema))), table_(seen.table) {
         std::vector<std::string> existing;
-        if (seen.table) {
-            for (const auto& attribute : seen.table->attributes) {
+        if (table_) {
+            for (const auto& attribute : table_->attributes) {
                 existing.push_back(attribute.name);
             }
         }
-        const std::vector<std::string> reserved{synced_at_column, deleted_at_column};
-        plan_.names = name_columns(wanted_, casing, seen.known, existing, reserved);
-        if (seen.table) {
-            leave_out_new_columns(wanted_, plan_.names, [&](const std::string& name) {
-                return seen.table->find(name) != nullptr;
-            });
+        auto assigned = assign_columns(
+            wanted_,
+            casing,
+            seen.known,
+            existing,
+            [this](const KnownColumn& known, const Column& column) { return fit(known, column); });
+        plan_.names = std::move(assigned.names);
+        plan_.retire = std::move(assigned.retired);
+        plan_.renames = std::move(assigned.renames);
+        for (const auto& index : assigned.known) {
+            known_.push_back(index ? &seen.known[*index] : nullptr);
+            plan_.takes_up_columns =
+                plan_.takes_up_columns || (index && seen.known[*index].retired);
+        }
+        if (table_) {
+            leave_out_new_columns(
+                wanted_,
+                [this](std::size_t i) { return has_column(i); },
+                [this](std::size_t i) {
+                    const auto at = static_cast<std::ptrdiff_t>(i);
+                    plan_.names.erase(plan_.names.begin() + at);
+                    known_.erase(known_.begin() + at);
+                });
         }
         metadata_ = metadata_columns(wanted_.options.metadata, plan_.names);
-        for (const auto& column : seen.known) {
-            known_.emplace(column.api_name, &column);
-        }
     }
 
     PreparePlan plan() {
-        if (seen_.table) {
+        if (table_) {
+            rename_columns();
             check_adopted();
             extend_table();
-            plan_.store_state = !seen_.has_state || seen_.state_table_id != seen_.table->oid;
+            plan_.store_state = !seen_.has_state || seen_.state_table_id != table_->oid;
             plan_.takes_over = plan_.store_state;
         } else {
             create_table();
@@ -112,6 +134,53 @@ public:
     }
 
 private:
+    /// Whether the table has it, or will after the renames.
+    [[nodiscard]] bool has_column(std::size_t i) const {
+        return table_->find(plan_.names[i]) != nullptr ||
+               (known_[i] != nullptr && table_->find(known_[i]->name) != nullptr);
+    }
+
+    /// Key and version are what their table has them as.
+    [[nodiscard]] bool is_followed(const Column& column) const {
+        return &column == &wanted_.columns.front() ||
+               (wanted_.version_column && &column == &wanted_.columns[*wanted_.version_column]);
+    }
+
+    [[nodiscard]] ColumnFit fit(const KnownColumn& known, const Column& column) const {
+        const auto* attribute = table_ ? table_->find(known.name) : nullptr;
+        if (attribute == nullptr || is_followed(column)) {
+            return ColumnFit::as_is;
+        }
+        const bool is_type_of_ours = !widened(attribute->type, column.type).empty() ||
+                                     attribute->type == "timestamp with time zone" ||
+                                     attribute->type == "numeric" || attribute->type == "bigint" ||
+                                     attribute->type == "boolean" || attribute->type == "date" ||
+                                     attribute->type == "jsonb";
+        const bool is_as_recorded = known.column_type == to_string(column.type);
+        if (known.adopted || !is_type_of_ours) {
+            // What the field was when the column was taken over is followed; not what it became.
+            const bool holds = is_as_recorded || is_text(attribute->type) ||
+                               (is_type_of_ours && widened(attribute->type, column.type).empty());
+            return holds ? ColumnFit::as_is : ColumnFit::none;
+        }
+        if (widened(attribute->type, column.type).empty()) {
+            return ColumnFit::as_is;
+        }
+        const bool may_rewrite =
+            table_->kind == 'r' && !attribute->is_used && table_->bytes <= most_rewritten;
+        return may_rewrite ? ColumnFit::widened : ColumnFit::none;
+    }
+
+    void rename_columns() {
+        for (const auto& [from, to] : plan_.renames) {
+            if (table_->find(from) != nullptr) {
+                plan_.ddl.push_back("ALTER TABLE " + quoted_ + " RENAME COLUMN " +
+                                    quote_identifier(from) + " TO " + quote_identifier(to));
+                table_->rename(from, to);
+            }
+        }
+    }
+
     void create_table() {
         plan_.creates_table = true;
         plan_.creates_schema = !seen_.has_schema;
@@ -170,7 +239,7 @@ private:
     }
 
     void check_adopted() {
-        const auto& table = *seen_.table;
+        const auto& table = *table_;
         if (table.kind != 'r' && table.kind != 'p') {
             conflict(wanted_, "is not a table; rename it or choose another object");
         }
@@ -226,26 +295,26 @@ private:
         for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
             const auto& column = wanted_.columns[i];
             const auto& name = plan_.names[i];
-            const auto* attribute = seen_.table->find(name);
-            const auto known = known_.find(column.api_name);
-            const bool ours = known != known_.end() && !known->second->adopted;
+            const auto* attribute = table_->find(name);
+            const auto* known = known_[i];
+            const bool ours = known != nullptr && !known->adopted;
             if (attribute == nullptr) {
                 add("ADD COLUMN IF NOT EXISTS " + quote_identifier(name) + " " + sql_type(column));
                 comments.push_back(comment_sql(wanted_, column, name));
                 plan_.adds_columns = true;
                 continue;
             }
-            if (ours && i > 0 && !widened(attribute->type, column.type).empty()) {
+            if (ours && !is_followed(column) && !widened(attribute->type, column.type).empty()) {
                 const auto type = widened(attribute->type, column.type);
                 add("ALTER COLUMN " + quote_identifier(name) + " TYPE " + type + " USING " +
                     quote_identifier(name) + "::" + type);
             }
-            if (ours && known->second->label != column.label) {
+            if (ours && (known->label != column.label || known->api_name != column.api_name)) {
                 comments.push_back(comment_sql(wanted_, column, name));
             }
         }
         for (const auto* bookkeeping : {synced_at_column, deleted_at_column}) {
-            if (seen_.table->find(bookkeeping) == nullptr) {
+            if (table_->find(bookkeeping) == nullptr) {
                 add(std::string("ADD COLUMN IF NOT EXISTS ") + bookkeeping + " timestamptz");
             }
         }
@@ -268,7 +337,7 @@ private:
         std::string clauses;
         for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
             const auto& name = plan_.names[i];
-            const auto* in_table = seen_.table ? seen_.table->find(name) : nullptr;
+            const auto* in_table = table_ ? table_->find(name) : nullptr;
             const auto* in_stage = seen_.stage->find(name);
             const std::string type =
                 in_table != nullptr ? in_table->declared : sql_type(wanted_.columns[i]);
@@ -287,26 +356,20 @@ private:
     }
 
     void record_columns() {
-        std::map<std::string, bool> is_wanted;
         for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
             const auto& column = wanted_.columns[i];
-            is_wanted[column.api_name] = true;
-            const auto known = known_.find(column.api_name);
-            if (known == known_.end() || !is_recorded(*known->second, column, plan_.names[i])) {
-                const bool adopted = seen_.table && seen_.table->find(plan_.names[i]) != nullptr;
+            const auto& name = plan_.names[i];
+            if (known_[i] == nullptr || !is_recorded(*known_[i], column, name)) {
+                const bool adopted = known_[i] != nullptr ? known_[i]->adopted
+                                                          : table_ && table_->find(name) != nullptr;
                 plan_.record.push_back({column.api_name,
-                                        plan_.names[i],
+                                        name,
                                         column.label,
-                                        column.field_id,
+                                        field_key(column),
                                         column.data_type,
                                         to_string(column.type),
                                         adopted,
                                         false});
-            }
-        }
-        for (const auto& column : seen_.known) {
-            if (!column.retired && !is_wanted.contains(column.api_name)) {
-                plan_.retire.push_back(column.api_name);
             }
         }
     }
@@ -316,7 +379,8 @@ private:
     const std::string quoted_;
     const std::string stage_;
     std::vector<MetadataColumn> metadata_;
-    std::map<std::string, const KnownColumn*> known_;
+    std::optional<Relation> table_;         ///< As the renames leave it.
+    std::vector<const KnownColumn*> known_; ///< One per wanted column; null for a new one.
     PreparePlan plan_;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sinks/common/column_names.hpp"
+#include "sinks/common/column_evolution.hpp"
 #include "sinks/postgres/catalog.hpp"
 
 #include <optional>
@@ -26,7 +26,8 @@ struct PreparePlan {
     std::string unique_index;       ///< Quoted name of one to create on the id; empty for none.
     std::vector<std::string> ddl;
     std::vector<KnownColumn> record;
-    std::vector<std::string> retire; ///< API names.
+    std::vector<std::string> retire;   ///< Names of columns.
+    std::vector<ColumnRename> renames; ///< Those of `ddl`, and those of columns that are gone.
     bool store_state = false;
     /// The table is there, but no state vouches for its rows.
     bool takes_over = false;
@@ -36,10 +37,12 @@ struct PreparePlan {
     bool creates_schema = false;
     bool creates_table = false;
     bool adds_columns = false;
+    /// A column that was retired is in use again: its values are old.
+    bool takes_up_columns = false;
 
     [[nodiscard]] bool is_empty() const {
         return unique_index.empty() && ddl.empty() && record.empty() && retire.empty() &&
-               !store_state;
+               renames.empty() && !store_state;
     }
 };
 

@@ -73,7 +73,8 @@ void copy_shape(Database& from, Database& to, const StreamKey& key, bool has_sta
     for (const auto& column : sqlite::load_columns(from, key.target.text())) {
         to.run("INSERT INTO " + to.state_table("columns") +
                    " (target, api_name, column_name, label, field_id, data_type, column_type,"
-                   " adopted, added_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, '')",
+                   " adopted, added_at, retired_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, '',"
+                   " nullif(?9, ''))",
                key.target.text(),
                column.api_name,
                column.name,

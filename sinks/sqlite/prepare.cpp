@@ -2,13 +2,14 @@
 
 #include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
-#include "sinks/common/column_names.hpp"
+#include "sinks/common/column_evolution.hpp"
 #include "sinks/common/metadata_columns.hpp"
 #include "sinks/common/row_text.hpp"
 #include "sinks/sqlite/state.hpp"
 #include "sinks/sqlite/tables.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 #include <utility>
 
@@ -32,6 +33,20 @@ const char* declared_type(ColumnType type) {
     return "TEXT";
 }
 
+/// What ALTER TABLE can not change: whether a column gives every value of the type back as it was
+/// bound. Nothing is converted without an affinity, and text holds what any value looks like.
+bool keeps(const std::string& declared, ColumnType type) {
+    std::string upper = declared;
+    std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) {
+        return static_cast<char>(std::toupper(c));
+    });
+    const auto has = [&](const char* word) { return upper.find(word) != std::string::npos; };
+    if (has("INT")) {
+        return type == ColumnType::bigint || type == ColumnType::boolean;
+    }
+    return upper.empty() || has("CHAR") || has("CLOB") || has("TEXT") || has("BLOB");
+}
+
 class Preparer {
 public:
     Preparer(Database& database, const StreamKey& key, StreamSchema wanted, ColumnCasing casing)
@@ -46,12 +61,21 @@ public:
                 existing.push_back(attribute.name);
             }
         }
-        const std::vector<std::string> reserved{synced_at_column, deleted_at_column};
-        names_ = name_columns(wanted_, casing, known_, existing, reserved);
+        assigned_ = assign_columns(
+            wanted_,
+            casing,
+            known_,
+            existing,
+            [this](const KnownColumn& column, const Column& field) { return fit(column, field); });
         if (table_) {
-            leave_out_new_columns(wanted_, names_, [&](const std::string& name) {
-                return table_->find(name) != nullptr;
-            });
+            leave_out_new_columns(
+                wanted_,
+                [this](std::size_t i) { return has_column(i); },
+                [this](std::size_t i) {
+                    const auto at = static_cast<std::ptrdiff_t>(i);
+                    assigned_.names.erase(assigned_.names.begin() + at);
+                    assigned_.known.erase(assigned_.known.begin() + at);
+                });
         }
         own_columns_ = {{synced_at_column, "TEXT"}, {deleted_at_column, "TEXT"}};
         for (const auto& column : metadata_columns(wanted_.options.metadata, names_)) {
@@ -60,14 +84,15 @@ public:
     }
 
     [[nodiscard]] bool is_ready() const {
-        return table_ && missing_columns(*table_, true).empty() &&
+        return table_ && assigned_.renames.empty() && missing_columns(*table_, true).empty() &&
                (!stage_ || missing_columns(*stage_, false).empty()) &&
-               table_->is_unique(names_.front()) && unrecorded().empty() && vanished().empty() &&
-               state_is_current();
+               table_->is_unique(names_.front()) && unrecorded().empty() &&
+               assigned_.retired.empty() && state_is_current();
     }
 
     /// Inside a write transaction.
     void apply(PreparedStream& prepared) {
+        rename_columns();
         if (!table_) {
             create_table();
             prepared.created_table = true;
@@ -81,6 +106,9 @@ public:
             }
         }
         record_columns();
+        if (table_ && lacks_values_ && has_rows()) {
+            ask_for_values();
+        }
         if (!state_is_current()) {
             store_state_row();
         }
@@ -97,6 +125,53 @@ public:
     }
 
 private:
+    /// Whether the table has it, or will after the renames.
+    [[nodiscard]] bool has_column(std::size_t i) const {
+        return table_->find(names_[i]) != nullptr ||
+               (known(i) != nullptr && table_->find(known(i)->name) != nullptr);
+    }
+
+    [[nodiscard]] ColumnFit fit(const KnownColumn& column, const Column& field) const {
+        const auto* attribute = table_ ? table_->find(column.name) : nullptr;
+        const bool is_followed =
+            &field == &wanted_.columns.front() ||
+            (wanted_.version_column && &field == &wanted_.columns[*wanted_.version_column]);
+        // What the field was when the column was taken over is followed; not what it became.
+        const bool is_followed_as_it_was =
+            column.adopted && column.column_type == to_string(field.type);
+        return attribute == nullptr || is_followed || is_followed_as_it_was ||
+                       keeps(attribute->declared, field.type)
+                   ? ColumnFit::as_is
+                   : ColumnFit::none;
+    }
+
+    void rename_columns() {
+        for (const auto& [from, to] : assigned_.renames) {
+            if (table_ && table_->find(from) != nullptr) {
+                database_.script("ALTER TABLE " + quoted_ + " RENAME COLUMN " +
+                                 quote_identifier(from) + " TO " + quote_identifier(to));
+                table_->rename(from, to);
+            }
+            database_.run("UPDATE " + database_.state_table("columns") +
+                              " SET column_name = ?3 WHERE target = ?1 AND column_name = ?2",
+                          target_,
+                          from,
+                          to);
+        }
+    }
+
+    /// Rows that were read without a column lack its values, whatever the marks say: with the hash
+    /// gone, they are read again from the anchor. A scan under way ends as one that has not seen
+    /// all.
+    void ask_for_values() {
+        database_.run("UPDATE " + database_.state_table("sync_state") +
+                          " SET mapping_hash = ?2, scan = CASE WHEN json_extract(scan, "
+                          "'$.mapping') IS NOT NULL THEN json_set(scan, '$.mapping', ?2) ELSE scan "
+                          "END WHERE target = ?1",
+                      target_,
+                      mixed_mapping);
+    }
+
     [[noreturn]] void conflict(const std::string& reason) const {
         throw SyncError(ErrorKind::schema_conflict,
                         database_.options().path + ": table " + key_.target.table + " " + reason);
@@ -234,42 +309,25 @@ private:
         const bool fills_columns = has_rows();
         for (const auto index : missing) {
             add_column(quoted_, index);
+            lacks_values_ = lacks_values_ || index < names_.size();
             prepared.added_columns_to_existing_rows =
                 prepared.added_columns_to_existing_rows || (fills_columns && index < names_.size());
         }
     }
 
-    [[nodiscard]] const KnownColumn* known(const std::string& api_name) const {
-        const auto found =
-            std::find_if(known_.begin(), known_.end(), [&](const KnownColumn& column) {
-                return column.api_name == api_name;
-            });
-        return found == known_.end() ? nullptr : &*found;
+    /// The column that the field goes on with; null for a new one.
+    [[nodiscard]] const KnownColumn* known(std::size_t index) const {
+        return assigned_.known[index] ? &known_[*assigned_.known[index]] : nullptr;
     }
 
     [[nodiscard]] std::vector<std::size_t> unrecorded() const {
         std::vector<std::size_t> indexes;
         for (std::size_t i = 0; i < names_.size(); ++i) {
-            const auto* column = known(wanted_.columns[i].api_name);
-            if (column == nullptr || !is_recorded(*column, wanted_.columns[i], names_[i])) {
+            if (known(i) == nullptr || !is_recorded(*known(i), wanted_.columns[i], names_[i])) {
                 indexes.push_back(i);
             }
         }
         return indexes;
-    }
-
-    [[nodiscard]] std::vector<std::string> vanished() const {
-        std::set<std::string> wanted;
-        for (const auto& column : wanted_.columns) {
-            wanted.insert(column.api_name);
-        }
-        std::vector<std::string> api_names;
-        for (const auto& column : known_) {
-            if (!column.retired && !wanted.contains(column.api_name)) {
-                api_names.push_back(column.api_name);
-            }
-        }
-        return api_names;
     }
 
     void record_columns() {
@@ -281,8 +339,8 @@ private:
                               " (target, api_name, column_name, label, field_id, data_type, "
                               "column_type, adopted)"
                               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (target, "
-                              "api_name) DO UPDATE SET"
-                              " column_name = excluded.column_name, label = excluded.label, "
+                              "column_name) DO UPDATE SET"
+                              " api_name = excluded.api_name, label = excluded.label, "
                               "field_id = excluded.field_id,"
                               " data_type = excluded.data_type, column_type = "
                               "excluded.column_type, retired_at = NULL",
@@ -290,16 +348,17 @@ private:
                           column.api_name,
                           names_[i],
                           column.label,
-                          column.field_id,
+                          field_key(column),
                           column.data_type,
                           to_string(column.type),
                           table_ && table_->find(names_[i]) != nullptr ? 1 : 0);
+            lacks_values_ = lacks_values_ || (known(i) != nullptr && known(i)->retired);
         }
-        for (const auto& api_name : vanished()) {
+        for (const auto& name : assigned_.retired) {
             database_.run(std::string("UPDATE ") + table + " SET retired_at = " + sql_now +
-                              " WHERE target = ?1 AND api_name = ?2",
+                              " WHERE target = ?1 AND column_name = ?2",
                           target_,
-                          api_name);
+                          name);
         }
     }
 
@@ -394,8 +453,10 @@ private:
     std::optional<Relation> table_;
     std::vector<KnownColumn> known_;
     std::optional<Relation> stage_;
-    std::vector<std::string> names_;
+    ColumnAssignment assigned_;
+    const std::vector<std::string>& names_ = assigned_.names;
     std::vector<std::pair<std::string, std::string>> own_columns_; ///< Names and types.
+    bool lacks_values_ = false; ///< A column that is new, or in use again, holds none or old ones.
 };
 
 } // namespace
@@ -405,7 +466,7 @@ std::vector<KnownColumn> load_columns(Database& database, const std::string& tar
     auto& rows = database.prepare(
         "SELECT api_name, column_name, label, field_id, data_type, column_type, adopted,"
         " retired_at IS NOT NULL FROM " +
-            database.state_table("columns") + " WHERE target = ?1",
+            database.state_table("columns") + " WHERE target = ?1 ORDER BY column_name",
         target);
     while (rows.step()) {
         known.push_back({rows.text(0),

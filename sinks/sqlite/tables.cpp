@@ -26,6 +26,15 @@ const Attribute* Relation::find(const std::string& name) const {
     return found == attributes.end() ? nullptr : &*found;
 }
 
+void Relation::rename(const std::string& from, const std::string& to) {
+    for (auto& attribute : attributes) {
+        attribute.name = attribute.name == from ? to : attribute.name;
+    }
+    for (auto& name : unique_columns) {
+        name = name == from ? to : name;
+    }
+}
+
 bool Relation::is_unique(const std::string& name) const {
     return std::find(unique_columns.begin(), unique_columns.end(), name) != unique_columns.end();
 }

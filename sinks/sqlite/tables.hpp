@@ -24,6 +24,7 @@ struct Relation {
     std::string mark;                        ///< Name of our mark index; empty for none.
 
     [[nodiscard]] const Attribute* find(const std::string& name) const;
+    void rename(const std::string& from, const std::string& to);
     [[nodiscard]] bool is_unique(const std::string& name) const;
 };
 

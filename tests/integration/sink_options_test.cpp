@@ -157,6 +157,7 @@ TEST_CASE_TEMPLATE("metadata columns come to a table that exists, and step aside
     auto wanted = leads();
     wanted.columns[5].alias = "_sling_synced_op";
     wanted.columns[5].api_name = "Op";
+    wanted.columns[5].field_id = "f-Op"; // Another field, not that one under another name.
     wanted.options.metadata.synced = true;
     p.stream = p.sink->prepare(p.key, wanted, ColumnCasing::snake);
     p.write(leads_of({{1, 11, "Ada L."}}));

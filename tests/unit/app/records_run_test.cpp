@@ -129,7 +129,7 @@ TEST_CASE("pages before a failing one stay, and the next run goes on behind them
     CHECK(zoho.state().scan.empty());
 }
 
-TEST_CASE("a scan that was stored under another mapping starts anew at the anchor") {
+TEST_CASE("a load goes on although fields have changed, and the next scan brings their values") {
     RunFixture zoho;
     zoho.script.reply(200, lead_fields);
     reply_pages(zoho, 1, 1, More::yes);
@@ -143,6 +143,22 @@ TEST_CASE("a scan that was stored under another mapping starts anew at the ancho
     (void)zoho.asked();
 
     zoho.run_idle(noon);
+    CHECK(zoho.asked().front() == since("Leads", noon - 4h));
+    CHECK(zoho.state().mapping_hash == mixed_mapping);
+
+    zoho.run_idle(noon + 60s);
+    CHECK(zoho.asked().front() == since("Leads", noon - year));
+    CHECK(zoho.state().mapping_hash != mixed_mapping);
+}
+
+TEST_CASE("a scan of changes that was stored under another mapping starts anew at the anchor") {
+    Settled zoho;
+    auto state = zoho.state();
+    state.scan = to_json({{noon - overlap, noon, noon, noon}, false, "another"});
+    state.mapping_hash = "another";
+    zoho.target.put_state(state);
+
+    zoho.run_idle(noon + 60s);
 
     CHECK(zoho.asked().front() == since("Leads", noon - year));
 }

@@ -81,6 +81,81 @@ TEST_CASE("field lists are asked for again only when they are old") {
     CHECK(zoho.script.requests().size() == 3);
 }
 
+TEST_CASE("a list of fields that can not be read, or lacks most, changes nothing until confirmed") {
+    struct Case {
+        const char* name;
+        int status;
+        std::string body;
+        ErrorKind want;
+    };
+
+    const Case cases[] = {
+        {"no fields", 204, "", ErrorKind::denied},
+        {"no list", 200, "{}", ErrorKind::bad_response},
+        {"no module", 400, R"({"code":"INVALID_MODULE"})", ErrorKind::unknown_module},
+    };
+    for (const auto& c : cases) {
+        CAPTURE(c.name);
+        ZohoClient zoho;
+        FieldCatalog catalog(zoho.clock, 3600s);
+        zoho.script.reply(200, two_fields);
+        (void)catalog.get(zoho.api, "Leads", {});
+        zoho.clock.advance(3600s);
+        for (int minute = 0; minute < 60; minute += 20) {
+            zoho.script.reply(c.status, c.body);
+            CHECK(catalog.get(zoho.api, "Leads", {})->size() == 3);
+            const auto asked = zoho.script.requests().size();
+            catalog.forget("Leads"); // A suspicion asks no more often.
+            CHECK(catalog.get(zoho.api, "Leads", {})->size() == 3);
+            CHECK(zoho.script.requests().size() == asked);
+            zoho.clock.advance(20min);
+        }
+        zoho.script.reply(c.status, c.body);
+        auto kind = ErrorKind::internal;
+        try {
+            (void)catalog.get(zoho.api, "Leads", {});
+        } catch (const SyncError& error) {
+            kind = error.kind();
+        }
+        CHECK(kind == c.want);
+        zoho.script.reply(200, two_fields);
+        CHECK(catalog.get(zoho.api, "Leads", {})->size() == 3);
+    }
+}
+
+TEST_CASE("a list of fields with less than half of them counts once it is confirmed") {
+    ZohoClient zoho;
+    FieldCatalog catalog(zoho.clock, 60s);
+    const std::string one_field =
+        R"({"fields":[{"api_name":"Sum","data_type":"formula","json_type":"double","id":"2"}]})";
+    zoho.script.reply(200, two_fields);
+    (void)catalog.get(zoho.api, "Leads", {});
+    for (int minute = 0; minute < 60; ++minute) {
+        zoho.clock.advance(60s);
+        zoho.script.reply(200, one_field);
+        CHECK(catalog.get(zoho.api, "Leads", {})->size() == 3);
+    }
+    zoho.clock.advance(60s);
+    zoho.script.reply(200, one_field);
+    CHECK(catalog.get(zoho.api, "Leads", {})->size() == 1);
+}
+
+TEST_CASE("a list of fields that seems to have changed is asked for at once") {
+    ZohoClient zoho;
+    FieldCatalog catalog(zoho.clock, 3600s);
+    CHECK(catalog.is_old("Leads"));
+    zoho.script.reply(200, two_fields);
+    (void)catalog.get(zoho.api, "Leads", {});
+    CHECK_FALSE(catalog.is_old("Leads"));
+
+    catalog.forget("Leads");
+
+    CHECK(catalog.is_old("Leads"));
+    zoho.script.reply(200, two_fields);
+    (void)catalog.get(zoho.api, "Leads", {});
+    CHECK(zoho.script.requests().size() == 2);
+}
+
 TEST_CASE("modules are listed with what decides whether they can be read") {
     const auto modules = parse_modules(
         R"({"modules":[{"api_name":"Leads","plural_label":"Leads","generated_type":"default","api_supported":true,)"

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "sinks/common/column_names.hpp"
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace zohosyncd {
+
+/// Whether a column can hold the values of a field: as it is, once it is made wider, or not without
+/// loss.
+enum class ColumnFit { as_is, widened, none };
+
+/// The sink's judgement of a column that it knows.
+using FitOf = std::function<ColumnFit(const KnownColumn&, const Column&)>;
+
+struct ColumnRename {
+    std::string from;
+    std::string to;
+
+    bool operator==(const ColumnRename&) const = default;
+};
+
+/// Which column of a table holds which field, after all that may have become of the fields.
+struct ColumnAssignment {
+    std::vector<std::string> names; ///< One per wanted column, as they are after the renames.
+    /// One per wanted column: the index of the known column that it goes on with.
+    std::vector<std::optional<std::size_t>> known;
+    /// In this order, before anything else; a cycle passes through a name of its own.
+    std::vector<ColumnRename> renames;
+    /// Names of columns that were in use and are no more, as they are after the renames.
+    std::vector<std::string> retired;
+};
+
+/// A field is followed by its id: under another API name it keeps its column, which is renamed. One
+/// without a known id, or that Zoho made anew under the same API name, goes on by that name. Where
+/// no column of the field can hold its values, it gets a twin, named by its type; the old one stays
+/// as it is, and is taken up again when the type comes back. Whatever else is wanted is named by
+/// name_columns(). The order of the fields does not matter.
+ColumnAssignment assign_columns(const StreamSchema& wanted,
+                                ColumnCasing casing,
+                                std::span<const KnownColumn> known,
+                                std::span<const std::string> existing,
+                                const FitOf& fit);
+
+} // namespace zohosyncd
