@@ -206,9 +206,8 @@ std::string mapping_hash(const StreamSchema& schema) {
     // Sorted, because the order in which Zoho lists the fields carries no meaning.
     std::vector<std::string> parts;
     for (const auto& column : schema.columns) {
-        auto text = column.api_name + "\x1f" + to_string(column.type);
-        // Nothing is added for a plain column, so that tables of earlier versions are not read
-        // again.
+        // The id, too: fields that swapped their names are others, whatever was read meanwhile.
+        auto text = column.api_name + "\x1f" + to_string(column.type) + "\x1f" + column.field_id;
         if (!column.part.empty() || !column.declared.empty() || column.rules) {
             text += "\x1f" + column.part + "\x1f" + column.declared + "\x1f" +
                     (column.rules ? column.rules->text() : "");

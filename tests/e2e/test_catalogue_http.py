@@ -145,8 +145,10 @@ class Answers(Catalogue):
     def test_bad_answers(self):
         def check(case):
             action, kind, words = case
+            # A page that lacks fields is asked for once more before it is judged.
+            seconds = (2, 3) if words in ("not sorted", "older") else (2,)
             with World() as world:
-                world.simulator.faults({"path": LIST, "nth": 2, "action": action})
+                world.simulator.faults(*({"path": LIST, "nth": n, "action": action} for n in seconds))
                 text = self.ended(world.sync())
                 self.expect(text, "run_failed", kind=kind, error=words, stream="tasks")
                 self.fired(world)

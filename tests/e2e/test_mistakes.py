@@ -49,9 +49,9 @@ class Mistakes(EndToEnd):
 
     def test_keys_that_can_not_be_honoured_are_refused_with_their_lines(self):
         self.home.write_replication("source: ZOHO_CRM\ntarget: WAREHOUSE\ndefaults:\n  mode: incremental\n"
-                                    "  object: zoho_crm.{stream_name}\nstreams:\n  leads:\n    columns: {a: text}\n"
+                                    "  object: zoho_crm.{stream_name}\nstreams:\n  leads:\n    where: a > 1\n"
                                     "    sql: select 1\n")
-        self.refused(65, "replication.yaml:8", "columns", "replication.yaml:9", "sql")
+        self.refused(65, "replication.yaml:8", "where", "replication.yaml:9", "sql")
 
     def test_wrong_types_are_all_reported_at_once(self):
         self.home.write_replication("source: ZOHO_CRM\ntarget: WAREHOUSE\ndefaults:\n  mode: sideways\n"

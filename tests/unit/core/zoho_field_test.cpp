@@ -1,6 +1,5 @@
-#include "daemon/core/zoho_field.hpp"
-
 #include "daemon/core/errors.hpp"
+#include "daemon/core/zoho_field.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,7 +10,9 @@
 namespace zohosyncd {
 namespace {
 
-ZohoField field(const std::string& name, const std::string& data_type, const std::string& json_type = "string") {
+ZohoField field(const std::string& name,
+                const std::string& data_type,
+                const std::string& json_type = "string") {
     ZohoField made;
     made.api_name = name;
     made.label = name + " (label)";
@@ -150,7 +151,8 @@ TEST_CASE("a module without Modified_Time can not be followed") {
 }
 
 TEST_CASE("the mapping's hash depends on names and types, not on their order") {
-    std::vector<ZohoField> fields{field("A", "text"), field("B", "integer"), field("Modified_Time", "datetime")};
+    std::vector<ZohoField> fields{
+        field("A", "text"), field("B", "integer"), field("Modified_Time", "datetime")};
     const auto hash = mapping_hash(schema_of_records({"s", "t"}, fields));
     CHECK(hash.size() == 16);
 
@@ -168,12 +170,26 @@ TEST_CASE("the mapping's hash depends on names and types, not on their order") {
     CHECK(mapping_hash(schema_of_records({"s", "t"}, fields)) != hash);
 }
 
+TEST_CASE(
+    "fields that swap their names are another mapping, though its names and types are the same") {
+    std::vector<ZohoField> fields{
+        field("A", "text"), field("B", "text"), field("Modified_Time", "datetime")};
+    fields[0].id = "1";
+    fields[1].id = "2";
+    const auto hash = mapping_hash(schema_of_records({"s", "t"}, fields));
+
+    std::swap(fields[0].id, fields[1].id);
+
+    CHECK(mapping_hash(schema_of_records({"s", "t"}, fields)) != hash);
+}
+
 TEST_CASE("what is not selected has no column, but key and version always have theirs") {
     const std::vector<ZohoField> fields{field("Last_Name", "text"),
                                         field("Modified_Time", "datetime"),
                                         field("Owner", "ownerlookup", "jsonobject")};
 
-    const auto schema = schema_of_records({"crm", "leads"}, fields, {{"owner"}, {"id", "modified*"}});
+    const auto schema =
+        schema_of_records({"crm", "leads"}, fields, {{"owner"}, {"id", "modified*"}});
 
     REQUIRE(schema.columns.size() == 3);
     CHECK(schema.columns[0].api_name == "id");
@@ -182,5 +198,5 @@ TEST_CASE("what is not selected has no column, but key and version always have t
     CHECK(schema.version_column == 1U);
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd
