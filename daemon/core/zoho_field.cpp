@@ -206,8 +206,10 @@ std::string mapping_hash(const StreamSchema& schema) {
     // Sorted, because the order in which Zoho lists the fields carries no meaning.
     std::vector<std::string> parts;
     for (const auto& column : schema.columns) {
-        // The id, too: fields that swapped their names are others, whatever was read meanwhile.
-        auto text = column.api_name + "\x1f" + to_string(column.type) + "\x1f" + column.field_id;
+        // Fields that swapped their names are others; and what Zoho makes of the values of a field
+        // that changes its type shows in no Modified_Time, whatever column takes them.
+        auto text = column.api_name + "\x1f" + to_string(column.type) + "\x1f" + column.data_type +
+                    "\x1f" + column.field_id;
         if (!column.part.empty() || !column.declared.empty() || column.rules) {
             text += "\x1f" + column.part + "\x1f" + column.declared + "\x1f" +
                     (column.rules ? column.rules->text() : "");

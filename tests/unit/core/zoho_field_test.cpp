@@ -179,7 +179,10 @@ TEST_CASE(
     const auto hash = mapping_hash(schema_of_records({"s", "t"}, fields));
 
     std::swap(fields[0].id, fields[1].id);
+    CHECK(mapping_hash(schema_of_records({"s", "t"}, fields)) != hash);
 
+    std::swap(fields[0].id, fields[1].id);
+    fields[0].data_type = "picklist";
     CHECK(mapping_hash(schema_of_records({"s", "t"}, fields)) != hash);
 }
 
