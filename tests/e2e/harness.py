@@ -83,6 +83,12 @@ class Daemon:
         # pread: the child writes through the same file offset.
         return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(errors="replace")
 
+    def minds(self, number):
+        """Whether the program has seen to the signal; before its first instruction of ours it has not."""
+        status = Path("/proc/%d/status" % self.pid).read_text()
+        masks = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigBlk:", "SigCgt:"))]
+        return any(mask >> (number - 1) & 1 for mask in masks)
+
     def signal(self, number):
         self.process.send_signal(number)
 
