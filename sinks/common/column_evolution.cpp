@@ -251,4 +251,21 @@ ColumnAssignment assign_columns(const StreamSchema& wanted,
     return Assigner(wanted, known, existing, fit).assign(casing);
 }
 
+void leave_out_new_columns(StreamSchema& schema,
+                           ColumnAssignment& assigned,
+                           std::span<const KnownColumn> known,
+                           const std::function<bool(const std::string&)>& has) {
+    for (std::size_t i = schema.columns.size(); !schema.options.adds_columns && i-- > 1;) {
+        const auto& before = assigned.known[i];
+        if (i == schema.version_column || has(assigned.names[i]) ||
+            (before && has(known[*before].name))) {
+            continue;
+        }
+        const auto at = static_cast<std::ptrdiff_t>(i);
+        schema.remove_column(i);
+        assigned.names.erase(assigned.names.begin() + at);
+        assigned.known.erase(assigned.known.begin() + at);
+    }
+}
+
 } // namespace zohosyncd

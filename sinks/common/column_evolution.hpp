@@ -46,4 +46,12 @@ ColumnAssignment assign_columns(const StreamSchema& wanted,
                                 std::span<const std::string> existing,
                                 const FitOf& fit);
 
+/// Takes out of both what `add_new_columns: false` keeps out of a table that exists: columns that
+/// the table, as `has` tells, has neither by their names nor by those from before the renames. The
+/// key and the version stay, whatever the table has.
+void leave_out_new_columns(StreamSchema& schema,
+                           ColumnAssignment& assigned,
+                           std::span<const KnownColumn> known,
+                           const std::function<bool(const std::string&)>& has);
+
 } // namespace zohosyncd

@@ -95,6 +95,11 @@ public:
             seen.known,
             existing,
             [this](const KnownColumn& known, const Column& column) { return fit(known, column); });
+        if (table_) {
+            leave_out_new_columns(wanted_, assigned, seen.known, [this](const std::string& name) {
+                return table_->find(name) != nullptr;
+            });
+        }
         plan_.names = std::move(assigned.names);
         plan_.retire = std::move(assigned.retired);
         plan_.renames = std::move(assigned.renames);
@@ -102,16 +107,6 @@ public:
             known_.push_back(index ? &seen.known[*index] : nullptr);
             plan_.takes_up_columns =
                 plan_.takes_up_columns || (index && seen.known[*index].retired);
-        }
-        if (table_) {
-            leave_out_new_columns(
-                wanted_,
-                [this](std::size_t i) { return has_column(i); },
-                [this](std::size_t i) {
-                    const auto at = static_cast<std::ptrdiff_t>(i);
-                    plan_.names.erase(plan_.names.begin() + at);
-                    known_.erase(known_.begin() + at);
-                });
         }
         metadata_ = metadata_columns(wanted_.options.metadata, plan_.names);
     }
@@ -134,12 +129,6 @@ public:
     }
 
 private:
-    /// Whether the table has it, or will after the renames.
-    [[nodiscard]] bool has_column(std::size_t i) const {
-        return table_->find(plan_.names[i]) != nullptr ||
-               (known_[i] != nullptr && table_->find(known_[i]->name) != nullptr);
-    }
-
     /// Key and version are what their table has them as.
     [[nodiscard]] bool is_followed(const Column& column) const {
         return &column == &wanted_.columns.front() ||

@@ -68,14 +68,9 @@ public:
             existing,
             [this](const KnownColumn& column, const Column& field) { return fit(column, field); });
         if (table_) {
-            leave_out_new_columns(
-                wanted_,
-                [this](std::size_t i) { return has_column(i); },
-                [this](std::size_t i) {
-                    const auto at = static_cast<std::ptrdiff_t>(i);
-                    assigned_.names.erase(assigned_.names.begin() + at);
-                    assigned_.known.erase(assigned_.known.begin() + at);
-                });
+            leave_out_new_columns(wanted_, assigned_, known_, [this](const std::string& name) {
+                return table_->find(name) != nullptr;
+            });
         }
         own_columns_ = {{synced_at_column, "TEXT"}, {deleted_at_column, "TEXT"}};
         for (const auto& column : metadata_columns(wanted_.options.metadata, names_)) {
@@ -125,12 +120,6 @@ public:
     }
 
 private:
-    /// Whether the table has it, or will after the renames.
-    [[nodiscard]] bool has_column(std::size_t i) const {
-        return table_->find(names_[i]) != nullptr ||
-               (known(i) != nullptr && table_->find(known(i)->name) != nullptr);
-    }
-
     [[nodiscard]] ColumnFit fit(const KnownColumn& column, const Column& field) const {
         const auto* attribute = table_ ? table_->find(column.name) : nullptr;
         const bool is_followed =
