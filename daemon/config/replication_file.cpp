@@ -1,19 +1,14 @@
 #include "daemon/config/replication_file.hpp"
 
 #include "daemon/config/files.hpp"
+#include "daemon/config/sling_settings.hpp"
 #include "daemon/config/words.hpp"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 #include <utility>
 
 namespace zohosyncd {
 namespace {
-
-// What read_sling_settings honours.
-constexpr std::array<std::string_view, 3> settings{
-    "SLING_TIMEOUT", "SLING_LOADED_AT_COLUMN", "SLING_SYNCED_AT_COLUMN"};
 
 /// The text of the file that is meant; its name goes to `name`.
 std::optional<std::string> read_text(const std::string& given,
@@ -51,8 +46,7 @@ std::map<std::string, std::string> read_env(const Block& root, const Environment
         for (const auto& name : missing) {
             env->warn(entry.key, "the variable " + name + " is not set; taken as empty");
         }
-        const bool is_setting = std::ranges::find(settings, entry.key) != settings.end();
-        if (entry.key.starts_with("SLING_") && !is_setting) {
+        if (entry.key.starts_with("SLING_") && !is_sling_setting(entry.key)) {
             env->warn(entry.key,
                       entry.key == "SLING_STATE"
                           ? "`SLING_STATE` has no effect here: zohosyncd keeps its own state"

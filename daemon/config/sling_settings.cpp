@@ -8,6 +8,10 @@
 namespace zohosyncd {
 namespace {
 
+constexpr const char* timeout_name = "SLING_TIMEOUT";
+constexpr const char* loaded_at_name = "SLING_LOADED_AT_COLUMN";
+constexpr const char* synced_name = "SLING_SYNCED_AT_COLUMN";
+
 class SettingsReader {
 public:
     SettingsReader(const std::map<std::string, std::string>& own,
@@ -45,7 +49,7 @@ private:
     }
 
     std::optional<std::chrono::milliseconds> read_timeout() {
-        const auto text = value_of("SLING_TIMEOUT");
+        const auto text = value_of(timeout_name);
         if (text.empty()) {
             return std::nullopt;
         }
@@ -55,7 +59,7 @@ private:
         constexpr double most = 60.0 * 24 * 365;
         if (failure != std::errc{} || end != text.data() + text.size() || !(minutes > 0) ||
             minutes > most) {
-            error("SLING_TIMEOUT", "expected minutes, such as 30");
+            error(timeout_name, "expected minutes, such as 30");
             return std::nullopt;
         }
         return std::chrono::milliseconds(static_cast<std::int64_t>(minutes * 60'000));
@@ -63,7 +67,7 @@ private:
 
     MetadataColumns::LoadedAt read_loaded_at() {
         using enum MetadataColumns::LoadedAt;
-        const auto text = lower(value_of("SLING_LOADED_AT_COLUMN"));
+        const auto text = lower(value_of(loaded_at_name));
         if (text == "true" || text == "unix") {
             return unix_time;
         }
@@ -71,15 +75,15 @@ private:
             return timestamp;
         }
         if (!text.empty() && text != "false") {
-            error("SLING_LOADED_AT_COLUMN", "expected true, unix, timestamp or false");
+            error(loaded_at_name, "expected true, unix, timestamp or false");
         }
         return none;
     }
 
     bool read_synced() {
-        const auto text = lower(value_of("SLING_SYNCED_AT_COLUMN"));
+        const auto text = lower(value_of(synced_name));
         if (!text.empty() && text != "true" && text != "false") {
-            error("SLING_SYNCED_AT_COLUMN", "expected true or false");
+            error(synced_name, "expected true or false");
         }
         return text == "true";
     }
@@ -91,6 +95,10 @@ private:
 };
 
 } // namespace
+
+bool is_sling_setting(std::string_view name) {
+    return name == timeout_name || name == loaded_at_name || name == synced_name;
+}
 
 SlingSettings read_sling_settings(const std::map<std::string, std::string>& env_of_file,
                                   const std::string& file,
