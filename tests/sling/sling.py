@@ -155,4 +155,15 @@ class SlingTest(EndToEnd):
         return json.loads(self.ok("plan", "--json", *arguments).out)
 
 
+class SlingTestOfTargets(SlingTest):
+    """Goes through both targets, each with a user of its own."""
+
+    def targets(self):
+        return self.postgres(), self.sqlite()
+
+    def prepare(self, *arguments, **inputs):
+        self.user = self.new_user()  # A home for each target.
+        super().prepare(*arguments, **inputs)
+
+
 __all__ = [name for name in globals() if not name.startswith("_")]

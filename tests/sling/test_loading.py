@@ -8,7 +8,7 @@ import oracle
 import psycopg2
 from request_log import lists_of, since_of
 from servers import wait_until
-from sling import SlingTest
+from sling import SlingTestOfTargets
 
 HEAD = """
 source: ZOHO_CRM
@@ -55,14 +55,7 @@ class Reader(threading.Thread):
         return self.seen
 
 
-class Loading(SlingTest):
-    def targets(self):
-        return self.postgres(), self.sqlite()
-
-    def prepare(self, *arguments, **inputs):
-        self.user = self.new_user()  # A home for each target.
-        super().prepare(*arguments, **inputs)
-
+class Loading(SlingTestOfTargets):
     def fingerprint(self, target, table):
         """A statement that sees ids and versions of the whole table at one instant."""
         group = "string_agg(id::text || '@' || modified_time::text, ',' order by id)"

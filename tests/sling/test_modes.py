@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import oracle
 from request_log import counts, lists_of, since_of
 from servers import wait_until
-from sling import SlingTest
+from sling import SlingTestOfTargets
 
 HEAD = """
 source: ZOHO_CRM
@@ -33,14 +33,7 @@ def window_of(times, first, last):
     return "%s,%s" % (written(begin), written(end)), {i for i, t in times.items() if begin <= t <= end}
 
 
-class Modes(SlingTest):
-    def targets(self):
-        return self.postgres(), self.sqlite()
-
-    def prepare(self, *arguments, **inputs):
-        self.user = self.new_user()  # A home for each target.
-        super().prepare(*arguments, **inputs)
-
+class Modes(SlingTestOfTargets):
     def marks(self, target, stream):
         return {k: v for k, v in self.states(target)[stream].items()
                 if k in ("high_water_mark", "consistent_as_of", "deletes_mark", "anchor", "scan")}
