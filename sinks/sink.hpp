@@ -132,21 +132,34 @@ public:
                                        const Checkpoint& checkpoint) = 0;
 
     /// Full refresh: a walk is collected in a stage table beside the target and merged at its end.
-    /// begin_stage empties the stage.
+    /// begin_stage empties the stage. Only inserted rows are new to a stage: their sum is what it
+    /// holds, and what write_stage adds to the scan where `checkpoint.staged_rows` is set.
     virtual void begin_stage(const StreamKey& key, const StreamSchema& schema) = 0;
-    virtual void write_stage(const StreamKey& key,
-                             const StreamSchema& schema,
-                             const PageWrite& page,
-                             const Checkpoint& checkpoint) = 0;
+    virtual WriteStats write_stage(const StreamKey& key,
+                                   const StreamSchema& schema,
+                                   const PageWrite& page,
+                                   const Checkpoint& checkpoint) = 0;
     /// Merges the stage in one transaction: changed rows are written, unchanged ones untouched.
     /// Rows absent from the stage are remembered; those absent from two merges in a row follow
     /// `policy` (deleted at `walked_at`, Zoho's time of the walk). An empty stage changes no row.
-    /// Drops the stage.
+    /// Drops the stage. Throws SyncError{sink_conflict} and does nothing when the stage does not
+    /// hold `checkpoint.staged_rows`, if set: what was taken from it would count as absent.
     virtual WriteStats merge_stage(const StreamKey& key,
                                    const StreamSchema& schema,
                                    DeletePolicy policy,
                                    std::chrono::sys_seconds walked_at,
                                    const Checkpoint& checkpoint) = 0;
+
+    /// Appends the stage's rows to the table of a snapshot in one transaction, all with the same
+    /// _sling_loaded_at: `taken_at`, or a second more than the greatest that is there. Drops the
+    /// stage, and counts its rows, as merge_stage does.
+    virtual WriteStats append_stage(const StreamKey& key,
+                                    const StreamSchema& schema,
+                                    std::chrono::sys_seconds taken_at,
+                                    const Checkpoint& checkpoint) = 0;
+
+    /// The rows that the stream's stage holds; nothing without a stage.
+    virtual std::optional<std::uint64_t> count_stage(const StreamSchema& schema) = 0;
 
     /// The live rows among `ids`, in any order.
     virtual std::vector<RowVersion> live_rows(const StreamSchema& schema,

@@ -77,7 +77,9 @@ void LooseRun::store_page(std::string& body) {
     has_more_ = loose_list_goes_on(kind, info);
     recorder_.count_page(info.rows);
     recorder_.count_values({&batch_, nullptr, {}});
-    context_.sink.write_stage(recorder_.key(), prepared_.schema, {&batch_, nullptr}, checkpoint_);
+    const auto stats = context_.sink.write_stage(
+        recorder_.key(), prepared_.schema, {&batch_, nullptr}, checkpoint_);
+    staged_rows_ += stats.inserted;
     ZOHOSYNCD_FAILPOINT("loose.stored");
 }
 
@@ -87,14 +89,16 @@ void LooseRun::finish() {
     std::string said; // Once a run is no more than once an hour.
     log_left_out(stream_, wanted_, prepared_.schema, said);
     checkpoint_.consistent_as_of = first_date_;
+    checkpoint_.staged_rows = staged_rows_;
     recorder_.finish(checkpoint_);
     ZOHOSYNCD_FAILPOINT("loose.merge");
     const auto walked_at = first_date_.value_or(context_.organisation.first_contact);
-    recorder_.count_written(context_.sink.merge_stage(recorder_.key(),
-                                                      prepared_.schema,
-                                                      delete_policy(stream_.delete_missing),
-                                                      walked_at,
-                                                      checkpoint_));
+    if (stream_.mode == StreamMode::snapshot) {
+        recorder_.append_stage(prepared_.schema, walked_at, checkpoint_);
+    } else {
+        recorder_.merge_stage(
+            prepared_.schema, delete_policy(stream_.delete_missing), walked_at, checkpoint_);
+    }
     ZOHOSYNCD_FAILPOINT("loose.merged");
     recorder_.log_finished(checkpoint_);
 }

@@ -31,6 +31,7 @@ private:
     Checkpoint checkpoint_;
     RecordDecoder decoder_;
     Batch batch_;
+    std::uint64_t staged_rows_ = 0;
     bool has_more_ = false;
     std::optional<std::chrono::sys_seconds> first_date_;
 };

@@ -96,9 +96,9 @@ private:
         plan.target = stream.target.text();
         plan.mode = to_string(stream.mode);
         try {
-            const auto wanted = stream.endpoint.kind == EndpointKind::records
-                                    ? plan_records(stream, plan)
-                                    : plan_loose(stream, plan);
+            auto wanted = stream.endpoint.kind == EndpointKind::records ? plan_records(stream, plan)
+                                                                        : plan_loose(stream, plan);
+            wanted.is_snapshot = stream.mode == StreamMode::snapshot;
             plan.ddl = preview_table(config_, stream, wanted, target_.has_state);
         } catch (const SyncError& error) {
             const auto reaction = reaction_to(error.kind());
@@ -260,7 +260,7 @@ private:
             plan.requests = 1;
             return;
         }
-        if (!keeps_equal(stream)) {
+        if (!reads_everything(stream)) {
             price_once(stream, plan);
             return;
         }

@@ -66,6 +66,9 @@ void RecordsRun::run() {
     }
     choose_anchor();
     Scan scan = choose_scan();
+    if (stream_.mode == StreamMode::snapshot) {
+        scan.read_to_the_end(); // What was edited meanwhile belongs to it: no later scan brings it.
+    }
     ZOHOSYNCD_FAILPOINT("run.scan_chosen");
     scan_began_at_ = scan.progress().at;
     is_load_ = must_backfill() || (!checkpoint_.consistent_as_of && !checkpoint_.high_water_mark);
@@ -221,11 +224,14 @@ void RecordsRun::commit_pages(const Scan& scan) {
     checkpoint.mapping_hash = prepared_.state.mapping_hash;
     checkpoint.anchor = prepared_.state.anchor ? prepared_.state.anchor : checkpoint_.anchor;
     if (is_staged()) {
-        context_.sink.write_stage(
+        checkpoint.staged_rows = staged_rows_;
+        const auto stats = context_.sink.write_stage(
             recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint);
+        if (staged_rows_) {
+            *staged_rows_ += stats.inserted;
+        }
     } else {
-        recorder_.count_written(context_.sink.write(
-            recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
+        recorder_.write(prepared_.schema, buffer_->contents(), checkpoint);
     }
     ZOHOSYNCD_FAILPOINT("page.committed");
     // As the state row now is: a commit that moves no mark writes it again.
@@ -261,16 +267,24 @@ void RecordsRun::finish(const Scan& scan) {
     }
     if (is_staged()) {
         recorder_.finish(checkpoint_);
-        const auto walked_at = progress.first_date.value_or(context_.organisation.first_contact);
-        // A walk that ended before the list did has seen too little to conclude from absence.
-        const auto policy =
-            scan.reached_end_of_list() ? delete_policy(stream_.delete_missing) : DeletePolicy::none;
-        recorder_.count_written(context_.sink.merge_stage(
-            recorder_.key(), prepared_.schema, policy, walked_at, checkpoint_));
+        checkpoint_.staged_rows = staged_rows_;
+        finish_staged(scan);
     } else {
         finish_incremental();
     }
     recorder_.log_finished(checkpoint_);
+}
+
+void RecordsRun::finish_staged(const Scan& scan) {
+    const auto walked_at = scan.progress().first_date.value_or(context_.organisation.first_contact);
+    if (stream_.mode == StreamMode::snapshot) {
+        recorder_.append_stage(prepared_.schema, walked_at, checkpoint_);
+        return;
+    }
+    // A walk that ended before the list did has seen too little to conclude from absence.
+    const auto policy =
+        scan.reached_end_of_list() ? delete_policy(stream_.delete_missing) : DeletePolicy::none;
+    recorder_.merge_stage(prepared_.schema, policy, walked_at, checkpoint_);
 }
 
 void RecordsRun::finish_incremental() {
@@ -281,8 +295,7 @@ void RecordsRun::finish_incremental() {
     }
     recorder_.finish(checkpoint_);
     recorder_.count_values(buffer_->contents());
-    recorder_.count_written(
-        context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint_));
+    recorder_.write(prepared_.schema, buffer_->contents(), checkpoint_);
     buffer_->clear();
 }
 
@@ -377,8 +390,7 @@ void RecordsRun::read_deletions(DeletePolicy policy) {
     }
     recorder_.finish(checkpoint_);
     ZOHOSYNCD_FAILPOINT("deletions.write");
-    recorder_.count_written(context_.sink.write_deletions(
-        recorder_.key(), prepared_.schema, deletions, policy, checkpoint_));
+    recorder_.write_deletions(prepared_.schema, deletions, policy, checkpoint_);
     ZOHOSYNCD_FAILPOINT("deletions.written");
 }
 
@@ -436,8 +448,7 @@ void RecordsRun::commit_revived(std::vector<std::int64_t> gone) {
     page.gone = std::move(gone);
     recorder_.count_values(page);
     const Checkpoint checkpoint = recorder_.checkpoint_from(prepared_.state);
-    recorder_.count_written(
-        context_.sink.write(recorder_.key(), prepared_.schema, page, checkpoint));
+    recorder_.write(prepared_.schema, page, checkpoint);
     ZOHOSYNCD_FAILPOINT("revive.committed");
     buffer_->clear();
 }
@@ -451,8 +462,7 @@ void RecordsRun::finish_trial() {
         log::event(Level::warn, "limit_in_full_refresh", {kv("stream", stream_.endpoint.stream)});
     } else {
         recorder_.count_values(buffer_->contents());
-        recorder_.count_written(context_.sink.write(
-            recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
+        recorder_.write(prepared_.schema, buffer_->contents(), checkpoint);
     }
     recorder_.log_finished(checkpoint);
 }

@@ -3,6 +3,7 @@
 #include "daemon/app/page_buffer.hpp"
 #include "daemon/app/run_context.hpp"
 #include "daemon/app/run_recorder.hpp"
+#include "daemon/app/scan_json.hpp"
 #include "daemon/core/scan.hpp"
 #include "daemon/core/zoho_field.hpp"
 #include "daemon/zoho/list_reader.hpp"
@@ -44,6 +45,7 @@ private:
     [[nodiscard]] std::chrono::sys_seconds default_anchor() const;
     [[nodiscard]] std::chrono::sys_seconds zoho_now() const;
     [[nodiscard]] Scan choose_scan();
+    [[nodiscard]] bool has_its_stage(const StoredScan& scan);
     [[nodiscard]] bool must_backfill() const;
     [[nodiscard]] std::chrono::sys_seconds lower_bound() const;
     [[nodiscard]] bool must_wait() const;
@@ -52,6 +54,7 @@ private:
     void note_emptiness(bool says_empty);
     void commit_pages(const Scan& scan);
     void finish(const Scan& scan);
+    void finish_staged(const Scan& scan);
     void finish_incremental();
     void retry_set_aside();
     [[nodiscard]] std::chrono::sys_seconds deletions_since() const;
@@ -80,8 +83,9 @@ private:
     std::unique_ptr<ListReader> reader_;
     std::unique_ptr<PageBuffer> buffer_;
     std::uint64_t rows_read_ = 0;
-    bool is_load_ = false;    ///< What it reads is mostly old.
-    bool is_put_off_ = false; ///< It ended early, to leave the credits to others.
+    std::optional<std::uint64_t> staged_rows_; ///< What the stage holds, as far as that is known.
+    bool is_load_ = false;                     ///< What it reads is mostly old.
+    bool is_put_off_ = false;                  ///< It ended early, to leave the credits to others.
 };
 
 /// The sink's word for the configuration's.

@@ -99,6 +99,25 @@ std::chrono::sys_seconds RecordsRun::lower_bound() const {
     return anchor;
 }
 
+/// A row that is missing from the stage would be taken for absent from Zoho.
+bool RecordsRun::has_its_stage(const StoredScan& scan) {
+    if (!is_staged()) {
+        return true;
+    }
+    const auto found = context_.sink.count_stage(prepared_.schema);
+    if (found && (!scan.staged_rows || found == scan.staged_rows)) {
+        return true;
+    }
+    log::event(Level::warn,
+               "stage_incomplete",
+               {kv("stream", stream_.endpoint.stream),
+                kv("rows", found.value_or(0)),
+                kv("hint",
+                   "somebody changed the stage of this full refresh: it begins anew; leave the "
+                   "tables of the state alone")});
+    return false;
+}
+
 Scan RecordsRun::choose_scan() {
     const auto stored = stored_scan_from(prepared_.state.scan);
     const bool is_same = stored && stored->mapping_hash == mapping_hash_;
@@ -107,8 +126,10 @@ Scan RecordsRun::choose_scan() {
     const bool fits = stored && stored->window.empty() && stored->is_staged == is_staged() &&
                       (is_same || (!is_staged() && must_backfill())) &&
                       stored->progress.start <= lower_bound();
-    scan_mapping_ = fits && !is_same ? mixed_mapping : mapping_hash_;
-    if (fits) {
+    const bool goes_on = fits && has_its_stage(*stored);
+    scan_mapping_ = goes_on && !is_same ? mixed_mapping : mapping_hash_;
+    if (goes_on) {
+        staged_rows_ = stored->staged_rows;
         log::event(
             Level::info,
             "scan_resumed",
@@ -117,6 +138,7 @@ Scan RecordsRun::choose_scan() {
     }
     if (is_staged()) {
         context_.sink.begin_stage(recorder_.key(), prepared_.schema);
+        staged_rows_ = 0;
     }
     const auto start = lower_bound();
     log::event(Level::debug,

@@ -65,10 +65,14 @@ struct StreamMemory {
     std::set<std::string> absent; ///< Fields that Zoho names, and that its lists do not deliver,
     std::string absent_under;     ///< as long as the mapping is this one.
     Confirmation vanished;        ///< That its module is no more.
+    bool owes_post_sql = false;   ///< Rows were written, and `post_sql` did not run since.
+    bool is_rest_checked = false; ///< That the last snapshot of an earlier process is old.
     bool said_empty = false;      ///< The last list was answered as that of an empty module.
     /// Zoho's time up to which deletions were read while the mark has to stay behind a gap.
     std::optional<std::chrono::sys_seconds> deletes_read_until;
 };
+
+class TargetSql;
 
 /// What one run of a stream works with. Everything but the organisation belongs to the fetcher.
 struct RunContext {
@@ -86,6 +90,8 @@ struct RunContext {
     const Schedule* verify_schedule = nullptr;
     /// Set: what is old waits while credits are short.
     const CreditPressure* pressure = nullptr;
+    /// Set: what goes before a write, and after the last one.
+    TargetSql* sql = nullptr;
 };
 
 /// Whose row of state it is.

@@ -1,5 +1,6 @@
 #include "daemon/app/run_recorder.hpp"
 
+#include "daemon/app/target_sql_runner.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
 #include "daemon/core/zoho_field.hpp"
@@ -62,7 +63,10 @@ RunRecorder::~RunRecorder() {
 }
 
 PreparedStream RunRecorder::prepare(const StreamSchema& wanted) {
-    PreparedStream prepared = context_.sink.prepare(key_, wanted, stream_.casing);
+    StreamSchema shaped = wanted;
+    shaped.is_snapshot = stream_.mode == StreamMode::snapshot;
+    shaped.strategy = stream_.merge_strategy;
+    PreparedStream prepared = context_.sink.prepare(key_, shaped, stream_.casing);
     require_same_organisation(context_, prepared.state);
     return prepared;
 }
@@ -124,6 +128,51 @@ void RunRecorder::finish(Checkpoint& checkpoint) const {
     summary.requests = context_.client.requests_sent() - requests_before_;
     summary.took = since(context_.clock, started_);
     checkpoint.finished = summary;
+}
+
+void RunRecorder::before_rows() {
+    if (context_.sql != nullptr) {
+        context_.sql->before_write();
+    }
+}
+
+void RunRecorder::write(const StreamSchema& schema,
+                        const PageWrite& page,
+                        const Checkpoint& checkpoint) {
+    if ((page.listed != nullptr && page.listed->rows() > 0) ||
+        (page.authoritative != nullptr && page.authoritative->rows() > 0)) {
+        before_rows();
+    }
+    count_written(context_.sink.write(key_, schema, page, checkpoint));
+}
+
+void RunRecorder::write_deletions(const StreamSchema& schema,
+                                  std::span<const Deletion> deletions,
+                                  DeletePolicy policy,
+                                  const Checkpoint& checkpoint) {
+    if (!deletions.empty() && policy != DeletePolicy::none) {
+        before_rows();
+    }
+    count_written(context_.sink.write_deletions(key_, schema, deletions, policy, checkpoint));
+}
+
+void RunRecorder::merge_stage(const StreamSchema& schema,
+                              DeletePolicy policy,
+                              std::chrono::sys_seconds walked_at,
+                              const Checkpoint& checkpoint) {
+    if (checkpoint.staged_rows.value_or(1) > 0) {
+        before_rows();
+    }
+    count_written(context_.sink.merge_stage(key_, schema, policy, walked_at, checkpoint));
+}
+
+void RunRecorder::append_stage(const StreamSchema& schema,
+                               std::chrono::sys_seconds taken_at,
+                               const Checkpoint& checkpoint) {
+    if (checkpoint.staged_rows.value_or(1) > 0) {
+        before_rows();
+    }
+    count_written(context_.sink.append_stage(key_, schema, taken_at, checkpoint));
 }
 
 void RunRecorder::count_page(std::uint64_t rows) {

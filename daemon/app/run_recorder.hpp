@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 
 namespace zohosyncd {
@@ -63,6 +64,20 @@ public:
     /// Marks the checkpoint as the last of a successful run.
     void finish(Checkpoint& checkpoint) const;
 
+    /// The sink's functions of these names, with `pre_sql` before the first rows, and counted.
+    void write(const StreamSchema& schema, const PageWrite& page, const Checkpoint& checkpoint);
+    void write_deletions(const StreamSchema& schema,
+                         std::span<const Deletion> deletions,
+                         DeletePolicy policy,
+                         const Checkpoint& checkpoint);
+    void merge_stage(const StreamSchema& schema,
+                     DeletePolicy policy,
+                     std::chrono::sys_seconds walked_at,
+                     const Checkpoint& checkpoint);
+    void append_stage(const StreamSchema& schema,
+                      std::chrono::sys_seconds taken_at,
+                      const Checkpoint& checkpoint);
+
     void count_page(std::uint64_t rows);
     void count_repeated(std::uint64_t rows);
     void count_written(const WriteStats& stats);
@@ -74,6 +89,7 @@ public:
     void log_finished(const Checkpoint& checkpoint);
 
 private:
+    void before_rows();
     void show();
     void log_values();
     void count_quarantined(const std::string& kind, std::uint64_t entries) const;

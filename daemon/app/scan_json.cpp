@@ -50,7 +50,10 @@ std::optional<StoredScan> stored_scan_from(const std::string& text) {
         object.value("staged", false),
         object.value("mapping", ""),
         object.value("window", ""),
-        object.value("done", false)};
+        object.value("done", false),
+        object.contains("rows") && object["rows"].is_number_unsigned()
+            ? std::optional(object["rows"].get<std::uint64_t>())
+            : std::nullopt};
 }
 
 } // namespace zohosyncd

@@ -2,6 +2,7 @@
 
 #include "daemon/core/scan.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,9 @@ struct StoredScan {
     std::string mapping_hash; ///< A scan under another mapping is begun anew.
     std::string window = {};  ///< "begin,end" of a run over a range alone; else empty.
     bool is_done = false;     ///< Of a window: it was read to its end.
+    /// In the stage. The sink adds it, as it alone knows what a commit wrote; unset when an earlier
+    /// version of ours stored the scan.
+    std::optional<std::uint64_t> staged_rows = std::nullopt;
 };
 
 std::string to_json(const StoredScan& scan);

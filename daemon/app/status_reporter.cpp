@@ -30,7 +30,7 @@ plans_of(const Config& config, double stretch, std::chrono::sys_seconds now) {
         plan.target = stream.target.text();
         plan.mode = to_string(stream.mode);
         plan.schedule = stream.schedule.text();
-        if (!stream.schedule.is_manual() && keeps_equal(stream)) {
+        if (!stream.schedule.is_manual() && reads_everything(stream)) {
             const auto next = stream.schedule.next_after(now);
             const auto asked =
                 stream.schedule.interval().value_or(stream.schedule.next_after(next) - next);

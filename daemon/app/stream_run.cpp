@@ -6,6 +6,7 @@
 #include "daemon/app/run_recorder.hpp"
 #include "daemon/app/stream_hooks.hpp"
 #include "daemon/app/stream_verification.hpp"
+#include "daemon/app/target_sql_runner.hpp"
 #include "daemon/app/window_run.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/failpoint.hpp"
@@ -196,6 +197,23 @@ SyncError believed(const RunContext& context,
         .with_retry_after(between_confirmations);
 }
 
+/// A daemon that begins again takes no snapshot before its time: the last one is in the table.
+/// Until when that is so; nothing when it is time, or when one is unfinished.
+std::optional<std::chrono::sys_seconds>
+rests_until(const RunContext& context, const StreamConfig& stream, StreamMemory& memory) {
+    const bool is_first = !std::exchange(memory.is_rest_checked, true);
+    if (!is_first || stream.mode != StreamMode::snapshot || context.pressure == nullptr) {
+        return std::nullopt;
+    }
+    const auto state = context.sink.state(stream_key(context, stream));
+    if (!state || !state->scan.empty() || !state->consistent_as_of || !state->last_success_at ||
+        stream.schedule.is_manual()) {
+        return std::nullopt;
+    }
+    const auto next = stream.schedule.next_after(*state->last_success_at);
+    return next > context.clock.wall_seconds() ? std::optional(next) : std::nullopt;
+}
+
 /// A verification that fails does not fail the run before it; the next run takes it up again.
 void verify_after_run(const RunContext& context,
                       const StreamConfig& stream,
@@ -222,15 +240,19 @@ void run_stream(const RunContext& context,
         verify_stream(context, stream, memory, stop);
         return;
     }
+    TargetSql sql(context, stream, memory, stop);
+    RunContext writing = context;
+    writing.sql = &sql;
     if (stream.mode == StreamMode::definition_only) {
-        run_definition(context, stream, stop);
+        run_definition(writing, stream, stop);
     } else if (stream.window) {
-        WindowRun(context, stream, memory, stop).run();
+        WindowRun(writing, stream, memory, stop).run();
     } else if (stream.endpoint.kind == EndpointKind::records) {
-        RecordsRun(context, stream, memory, stop).run();
+        RecordsRun(writing, stream, memory, stop).run();
     } else {
-        LooseRun(context, stream, stop).run();
+        LooseRun(writing, stream, stop).run();
     }
+    sql.after_run();
     if (context.verify_schedule != nullptr && keeps_equal(stream)) {
         verify_after_run(context, stream, memory, stop);
     }
@@ -248,6 +270,13 @@ RunResult attempt_stream(const RunContext& context,
     HookedRun hooks(context, stream);
     try {
         ZOHOSYNCD_FAILPOINT("engine.run");
+        if (const auto until =
+                context.verify ? std::nullopt : rests_until(context, stream, memory)) {
+            context.board.update(stream.endpoint.stream, [](StreamProgress& line) {
+                line.activity = StreamActivity::done;
+            });
+            return {std::nullopt, {}, false, false, until};
+        }
         const auto before = has_hooks ? hooks.before(stop) : HookOutcome{};
         if (before.result == HookOutcome::Result::failed) {
             return fail_by_hook(context, stream, memory, before.error);

@@ -139,6 +139,10 @@ bool Timetable::finished(std::size_t stream, const RunResult& result, double jit
     if (mode_ == EngineMode::forever) {
         slot.due = after_success(slot, now);
         slot.waits_since = now;
+        if (result.rests_until) {
+            slot.due = now.steady + (*result.rests_until - now.wall);
+            slot.waits_since.reset(); // It is no interval that could be stretched.
+        }
     }
     return true;
 }
@@ -193,7 +197,7 @@ std::vector<StreamCost> polling_costs(const Config& config, std::chrono::sys_sec
     std::vector<StreamCost> costs;
     costs.reserve(config.streams.size());
     for (const auto& stream : config.streams) {
-        if (stream.schedule.is_manual() || !keeps_equal(stream)) {
+        if (stream.schedule.is_manual() || !reads_everything(stream)) {
             continue;
         }
         const auto next = stream.schedule.next_after(now);

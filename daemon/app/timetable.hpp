@@ -26,6 +26,8 @@ struct RunResult {
     std::chrono::milliseconds retry_after{0};
     bool has_progressed = false; ///< Its scan came further before it failed.
     bool was_free = false;       ///< Nothing was asked of Zoho.
+    /// Of a success: when the stream is to run next, should that not follow from its end.
+    std::optional<std::chrono::sys_seconds> rests_until = std::nullopt;
 };
 
 /// When each stream is to run next: what the engine decides, without its threads. Streams are named

@@ -197,8 +197,7 @@ void WindowRun::commit(const ScanProgress& progress) {
     if (keeps_progress_) {
         checkpoint.scan = to_json({progress, false, mapping_hash_, window_text_, false});
     }
-    recorder_.count_written(
-        context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
+    recorder_.write(prepared_.schema, buffer_->contents(), checkpoint);
     memory_.has_progressed = true;
     prepared_.state.scan = checkpoint.scan;
     buffer_->clear();
@@ -212,8 +211,7 @@ void WindowRun::finish(const Scan& scan) {
     }
     recorder_.finish(checkpoint);
     recorder_.count_values(buffer_->contents());
-    recorder_.count_written(
-        context_.sink.write(recorder_.key(), prepared_.schema, buffer_->contents(), checkpoint));
+    recorder_.write(prepared_.schema, buffer_->contents(), checkpoint);
     if (is_done) {
         memory_.window_read = window_text_;
         memory_.window_generation = prepared_.state.generation;

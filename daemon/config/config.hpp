@@ -71,15 +71,17 @@ enum class StreamMode {
     full_refresh,
     truncate, ///< As full_refresh: our merge keeps the table as it is.
     backfill, ///< The records of a window, once; no mark moves.
+    snapshot, ///< Each run appends all records, with the time when it began.
     definition_only,
 };
 
 /// Sling's word: "full-refresh".
 const char* to_string(StreamMode mode);
 
-/// Whether each run walks the whole list into the stage and merges it.
+/// Whether each run walks the whole list into the stage, which is merged or appended at its end.
 [[nodiscard]] constexpr bool is_full_walk(StreamMode mode) {
-    return mode == StreamMode::full_refresh || mode == StreamMode::truncate;
+    return mode == StreamMode::full_refresh || mode == StreamMode::truncate ||
+           mode == StreamMode::snapshot;
 }
 
 /// `range`: the records whose Modified_Time lies in it, both ends included.
@@ -107,14 +109,23 @@ struct StreamConfig {
     std::optional<TimeWindow> window;   ///< Read only this, and move no mark.
     int line = 0;                       ///< Of the entry under `streams` that gave it.
     StreamHooks hooks;
-    std::string description; ///< As written; for hooks.
-    std::string id;          ///< As written; for hooks.
+    std::string description;                                     ///< As written; for hooks.
+    std::string id;                                              ///< As written; for hooks.
+    MergeStrategy merge_strategy = MergeStrategy::update_insert; ///< Of modes that merge.
+    TextTemplate pre_sql;  ///< Run on the target before a run writes its first rows,
+    TextTemplate post_sql; ///< and after the last ones.
 };
 
-/// Whether the stream's runs read all there is to read and make the table equal to it, so that it
-/// can be compared and called fresh.
-[[nodiscard]] inline bool keeps_equal(const StreamConfig& stream) {
+/// Whether each of the stream's runs reads all there is to read, so that it has an age.
+[[nodiscard]] inline bool reads_everything(const StreamConfig& stream) {
     return !stream.window && stream.mode != StreamMode::definition_only;
+}
+
+/// Whether they also make the table equal to it, so that it can be compared.
+[[nodiscard]] inline bool keeps_equal(const StreamConfig& stream) {
+    return reads_everything(stream) && stream.mode != StreamMode::snapshot &&
+           (is_full_walk(stream.mode) || stream.merge_strategy == MergeStrategy::update_insert ||
+            stream.merge_strategy == MergeStrategy::delete_insert);
 }
 
 struct CreditsConfig {

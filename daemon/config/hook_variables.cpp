@@ -94,7 +94,7 @@ Variables variables_for_stream(const Config& config,
     add_object(values, stream.target);
     values["run.status"] = run.status;
     values["run.error"] = run.error;
-    values["run.mode"] = stream.mode == StreamMode::incremental ? "incremental" : "full-refresh";
+    values["run.mode"] = to_string(stream.mode);
     values["run.total_rows"] = std::to_string(run.rows_written);
     values["run.rows_read"] = std::to_string(run.rows_read);
     values["run.rows_deleted"] = std::to_string(run.rows_deleted);

@@ -28,9 +28,9 @@ constexpr Key stream_table[] = {
      string,
      honoured,
      "full-refresh",
-     "`incremental`, `full-refresh`, `truncate`, `backfill` or `definition-only`; users and "
-     "modules "
-     "are always read in full"},
+     "`incremental`, `full-refresh`, `truncate`, `snapshot`, `backfill` or `definition-only`; "
+     "users "
+     "and modules are always read in full"},
     {"object",
      string,
      honoured,
@@ -143,9 +143,19 @@ constexpr Key target_option_table[] = {
      "",
      "made with a new table: `unique` (among rows that are not deleted) and `index`, lists of "
      "columns or of lists of columns, indexes also `name: [columns]`; `primary` can only be `id`"},
-    {"pre_sql", any, refused, "", ""},
-    {"post_sql", any, refused, "", ""},
-    {"merge_strategy", string, refused, "update_insert", ""},
+    {"pre_sql",
+     string,
+     honoured,
+     "",
+     "statements to run on the target before a run writes its first records, with `{variables}`, "
+     "or `file://` and a path; if they fail, nothing is written"},
+    {"post_sql", string, honoured, "", "the same after a run that wrote, once all is committed"},
+    {"merge_strategy",
+     string,
+     honoured,
+     "update_insert",
+     "with `incremental` and `backfill`: `update_insert`, `delete_insert` (columns that are not "
+     "Zoho's begin anew), `insert` (rows keep their first values) or `update` (no new rows)"},
     {"datetime_format", string, refused, "auto", ""},
     {"max_decimals", any, refused, "-1", ""},
     {"ignore_existing", boolean, refused, "false", ""},

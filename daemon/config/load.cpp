@@ -7,6 +7,7 @@
 #include "daemon/config/replication_file.hpp"
 #include "daemon/config/selection.hpp"
 #include "daemon/config/sling_settings.hpp"
+#include "daemon/config/target_sql.hpp"
 #include "daemon/config/words.hpp"
 
 #include <unistd.h>
@@ -31,7 +32,9 @@ void replace_all(std::string& text, std::string_view from, const std::string& to
 }
 
 Schedule default_schedule(StreamMode mode) {
-    return Schedule::parse(mode == StreamMode::incremental ? "@every 5m" : "@every 1h");
+    return Schedule::parse(mode == StreamMode::incremental ? "@every 5m"
+                           : mode == StreamMode::snapshot  ? "@daily" // Its table only grows.
+                                                           : "@every 1h");
 }
 
 class Loader {
@@ -243,9 +246,9 @@ private:
         if (endpoint.kind == EndpointKind::records) {
             stream.mode = mode_.value_or(block.mode.value.value_or(StreamMode::full_refresh));
             read_window(block, stream);
-        } else if (mode_.value_or(block.mode.value.value_or(stream.mode)) ==
-                   StreamMode::definition_only) {
-            stream.mode = StreamMode::definition_only;
+        } else if (const auto mode = mode_.value_or(block.mode.value.value_or(stream.mode));
+                   mode == StreamMode::definition_only || mode == StreamMode::snapshot) {
+            stream.mode = mode;
         }
         stream.schedule =
             block.schedule.value ? *block.schedule.value : default_schedule(stream.mode);
@@ -262,6 +265,9 @@ private:
         check_folding(entry, stream);
         stream.casing = block.casing.value.value_or(ColumnCasing::snake);
         stream.delete_missing = block.delete_missing.value.value_or(DeleteMissing::soft);
+        stream.merge_strategy = block.merge_strategy.value.value_or(MergeStrategy::update_insert);
+        stream.pre_sql = read_sql(block, "pre_sql", block.pre_sql);
+        stream.post_sql = read_sql(block, "post_sql", block.post_sql);
         stream.limit = overrides_.limit ? overrides_.limit : block.limit.value;
         if (stream.limit == 0U) {
             stream.limit.reset(); // Sling's way to say "no limit".
@@ -272,6 +278,20 @@ private:
         }
         stream.target = std::move(*target);
         return stream;
+    }
+
+    TextTemplate read_sql(const StreamBlock& block,
+                          const std::string& key,
+                          const Setting<std::string>& written) {
+        std::string reason;
+        auto sql = read_target_sql(written.value.value_or(""),
+                                   catalogue_.environment.working_directory,
+                                   file_->env,
+                                   reason);
+        if (!reason.empty() && warned_objects_.insert(key + " " + reason).second) {
+            problems_.error(file_->name, block.line, block.path + ".target_options." + key, reason);
+        }
+        return sql;
     }
 
     /// `range`, and what a backfill must have beside it.

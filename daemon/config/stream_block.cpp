@@ -176,6 +176,30 @@ Setting<ColumnCasing> read_casing(const Block& options) {
     return setting(options, "column_casing", casing);
 }
 
+Setting<MergeStrategy> read_merge_strategy(const Block& options) {
+    using enum MergeStrategy;
+    static constexpr std::pair<std::string_view, MergeStrategy> strategies[] = {
+        {"update_insert", update_insert},
+        {"delete_insert", delete_insert},
+        {"insert", insert},
+        {"update", update},
+    };
+    std::optional<MergeStrategy> strategy;
+    const auto text = options.string("merge_strategy");
+    for (const auto& [name, value] : strategies) {
+        if (text && name == *text) {
+            strategy = value;
+        }
+    }
+    if (text && !text->empty() && !strategy) {
+        options.error("merge_strategy",
+                      "`" + *text + "` is no strategy: expected update_insert, delete_insert, " +
+                          "insert or update" +
+                          did_you_mean(*text, {"update_insert", "delete_insert"}));
+    }
+    return setting(options, "merge_strategy", strategy);
+}
+
 /// The block may be a map with the word under `type` and conditions that we have no use for.
 std::optional<std::string> delete_missing_word(const Block& options) {
     const auto details = options.block("delete_missing");
@@ -269,21 +293,22 @@ std::optional<StreamMode> parse_mode(std::string_view text, std::string& reason)
     if (text == "full-refresh") {
         return StreamMode::full_refresh;
     }
-    for (const auto mode :
-         {StreamMode::truncate, StreamMode::backfill, StreamMode::definition_only}) {
+    for (const auto mode : {StreamMode::truncate,
+                            StreamMode::backfill,
+                            StreamMode::snapshot,
+                            StreamMode::definition_only}) {
         if (text == to_string(mode)) {
             return mode;
         }
     }
-    if (text == "snapshot") {
-        reason = "mode snapshot is not supported by this version";
-    } else if (text == "change-capture") {
+    if (text == "change-capture") {
         reason = "mode change-capture needs a database as source; Zoho CRM is an API";
     } else {
         reason = "must specify valid mode: full-refresh, incremental, backfill, snapshot, "
                  "truncate, definition-only, or change-capture";
         reason += did_you_mean(
-            text, {"full-refresh", "incremental", "backfill", "truncate", "definition-only"});
+            text,
+            {"full-refresh", "incremental", "backfill", "snapshot", "truncate", "definition-only"});
     }
     return std::nullopt;
 }
@@ -298,6 +323,8 @@ const char* to_string(StreamMode mode) {
         return "truncate";
     case StreamMode::backfill:
         return "backfill";
+    case StreamMode::snapshot:
+        return "snapshot";
     case StreamMode::definition_only:
         return "definition-only";
     }
@@ -377,6 +404,9 @@ StreamBlock read_stream_block(const Block& block, std::string path) {
         result.adds_columns =
             setting(*options, "add_new_columns", options->boolean("add_new_columns"));
         result.table_keys = read_table_keys(*options);
+        result.merge_strategy = read_merge_strategy(*options);
+        result.pre_sql = string_setting(*options, "pre_sql");
+        result.post_sql = string_setting(*options, "post_sql");
     }
     return result;
 }
@@ -420,6 +450,9 @@ StreamBlock with_defaults(StreamBlock stream, const StreamBlock& defaults) {
     inherit_option(stream.delete_missing, defaults.delete_missing);
     inherit_option(stream.adds_columns, defaults.adds_columns);
     inherit_option(stream.table_keys, defaults.table_keys);
+    inherit_option(stream.merge_strategy, defaults.merge_strategy);
+    inherit_option(stream.pre_sql, defaults.pre_sql);
+    inherit_option(stream.post_sql, defaults.post_sql);
     return stream;
 }
 

@@ -59,6 +59,9 @@ struct StreamBlock {
     Setting<DeleteMissing> delete_missing;
     Setting<bool> adds_columns;
     Setting<std::vector<WantedIndex>> table_keys;
+    Setting<MergeStrategy> merge_strategy;
+    Setting<std::string> pre_sql;  ///< As written: statements, or where they are.
+    Setting<std::string> post_sql; ///< The same.
     StreamHooks hooks;
 };
 

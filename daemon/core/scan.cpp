@@ -86,7 +86,7 @@ void Scan::note(const PageFacts& page, const PageRequest& asked) {
 
 /// A page that lies wholly at or after the scan's first `Date`: that is where the next scan starts.
 bool Scan::is_of_next_scan(const PageFacts& page) const {
-    return progress_.first_date && !page.versions.empty() &&
+    return !reads_to_the_end_ && progress_.first_date && !page.versions.empty() &&
            page.versions.front() >= *progress_.first_date;
 }
 

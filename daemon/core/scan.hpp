@@ -62,6 +62,9 @@ public:
     Scan(Instant start, std::optional<bool> inclusive);
     Scan(const ScanProgress& progress, std::optional<bool> inclusive);
 
+    /// Whatever is edited meanwhile, the list is read to its end: for who has no next scan.
+    void read_to_the_end() { reads_to_the_end_ = true; }
+
     [[nodiscard]] PageRequest next() const;
     void take(const PageFacts& page);
 
@@ -115,6 +118,7 @@ private:
     std::set<std::int64_t> ids_;        ///< What this walk of the second has shown.
     std::set<std::int64_t> ids_before_; ///< What the walk before has shown.
     bool reached_end_of_list_ = false;
+    bool reads_to_the_end_ = false;
     bool has_first_reply_ = false;
     bool list_ended_before_ = false; ///< The walk before ended with the list itself.
 };

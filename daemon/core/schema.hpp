@@ -85,6 +85,15 @@ struct TableOptions {
     bool operator==(const TableOptions&) const = default;
 };
 
+/// Sling's `merge_strategy`: what becomes of a record whose row is there, and of one whose row is
+/// not.
+enum class MergeStrategy {
+    update_insert, ///< The row is overwritten; a new one is inserted.
+    delete_insert, ///< The row is replaced as a whole, with columns that are not ours.
+    insert,        ///< Rows that are there keep their values.
+    update,        ///< Nothing is inserted.
+};
+
 /// What a stream's table has to hold. columns[0] is always the record's id (`bigint`, the key).
 /// The bookkeeping columns _synced_at and _deleted_at are the sink's and not listed here.
 struct StreamSchema {
@@ -96,6 +105,10 @@ struct StreamSchema {
     /// The fields that one column, `data`, holds as one JSON object; empty: each has a column. Text
     /// columns among them are cut like those (`list_limit`); the others are JSON as sent.
     std::vector<Column> folded = {};
+
+    /// A row is (id, _sling_loaded_at): each append_stage() adds all records once more.
+    bool is_snapshot = false;
+    MergeStrategy strategy = MergeStrategy::update_insert; ///< Of write() alone.
 
     /// Takes a column out, other than the first and the version's.
     void remove_column(std::size_t index);

@@ -41,6 +41,15 @@ std::optional<std::chrono::sys_seconds> deletions_known_until(const StreamState&
     return is_verified ? std::max(*state.deletes_mark, state.verification->at) : state.deletes_mark;
 }
 
+std::string with_staged_rows(std::string scan, std::uint64_t rows) {
+    const auto end = scan.rfind('}');
+    if (end == std::string::npos) {
+        return scan;
+    }
+    const bool is_first = scan.find_first_not_of(" {") == end;
+    return scan.insert(end, (is_first ? "\"rows\":" : ",\"rows\":") + std::to_string(rows));
+}
+
 std::optional<std::chrono::sys_seconds> complete_as_of(const StreamState& state) {
     return state.consistent_as_of ? state.consistent_as_of : state.unverified_as_of;
 }

@@ -41,6 +41,9 @@ struct Checkpoint {
     std::optional<std::chrono::sys_seconds> deletes_mark;
     std::optional<std::chrono::sys_seconds> consistent_as_of;
     std::string scan; ///< JSON, progress inside an unfinished scan; empty when there is none.
+    /// While a stage is filled and when it is merged: the rows that it holds before this commit.
+    /// Not stored as such; see with_staged_rows().
+    std::optional<std::uint64_t> staged_rows = std::nullopt;
     std::string mapping_hash;
     /// Generation under which the run read the state. When the row's is higher, a reset came in
     /// between: the commit stores rows but leaves marks and scan as the reset left them.
@@ -86,6 +89,9 @@ struct StreamState {
     bool unverified = false;
     std::optional<std::chrono::sys_seconds> unverified_as_of;
 };
+
+/// The scan (a JSON object) with the number of rows that its stage holds, under "rows".
+[[nodiscard]] std::string with_staged_rows(std::string scan, std::uint64_t rows);
 
 /// The Date of the last complete run, whatever the rows before it are worth. It decides where a
 /// scan begins; how fresh a stream is, `consistent_as_of` alone tells.

@@ -1,13 +1,16 @@
 #include "sinks/common/metadata_columns.hpp"
 
+#include "sinks/common/column_names.hpp"
+
 #include <strings.h>
 
 #include <algorithm>
 
 namespace zohosyncd {
 
-std::vector<MetadataColumn> metadata_columns(const MetadataColumns& wanted,
+std::vector<MetadataColumn> metadata_columns(const StreamSchema& schema,
                                              std::span<const std::string> taken) {
+    const auto& wanted = schema.options.metadata;
     using Kind = MetadataColumn::Kind;
     std::vector<MetadataColumn> columns;
     const auto add = [&](Kind kind, std::string name, bool is_unix) {
@@ -19,9 +22,9 @@ std::vector<MetadataColumn> metadata_columns(const MetadataColumns& wanted,
         }
         columns.push_back({kind, std::move(name), is_unix});
     };
-    if (wanted.loaded_at != MetadataColumns::LoadedAt::none) {
+    if (schema.is_snapshot || wanted.loaded_at != MetadataColumns::LoadedAt::none) {
         add(Kind::loaded_at,
-            "_sling_loaded_at",
+            loaded_at_column,
             wanted.loaded_at == MetadataColumns::LoadedAt::unix_time);
     }
     if (wanted.synced) {
@@ -36,7 +39,7 @@ std::vector<MetadataColumn> metadata_columns(const StreamSchema& schema) {
     for (const auto& column : schema.columns) {
         names.push_back(column.name);
     }
-    return metadata_columns(schema.options.metadata, names);
+    return metadata_columns(schema, names);
 }
 
 } // namespace zohosyncd

@@ -16,9 +16,9 @@ struct MetadataColumn {
     bool is_unix = false; ///< A new column holds seconds since 1970, not a time.
 };
 
-/// Those that are wanted beside columns of these names. A name that is taken gets a `_` behind it,
-/// as in Sling.
-std::vector<MetadataColumn> metadata_columns(const MetadataColumns& wanted,
+/// Those that are wanted beside columns of these names; with a snapshot, when it was loaded comes
+/// first, asked for or not. A name that is taken gets a `_` behind it, as in Sling.
+std::vector<MetadataColumn> metadata_columns(const StreamSchema& schema,
                                              std::span<const std::string> taken);
 
 /// The same for a schema whose columns have their names.

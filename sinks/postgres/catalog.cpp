@@ -24,6 +24,16 @@ Stamp stamp_of(const MetadataColumn& column, const std::string& type) {
     return {quoted, now, now, column.kind == MetadataColumn::Kind::loaded_at ? std::string{} : now};
 }
 
+LoadedAt loaded_at_of(const std::string& target, const std::string& name, const std::string& type) {
+    const bool is_unix = type == "bigint" || type == "integer";
+    if (!is_unix && !type.starts_with("timestamp")) {
+        throw SyncError(ErrorKind::schema_conflict,
+                        "table " + target + " has a column " + name + " of type " + type +
+                            ": a snapshot needs timestamptz or bigint; choose another object");
+    }
+    return {quote_identifier(name), is_unix};
+}
+
 } // namespace
 
 const Attribute* Relation::find(const std::string& name) const {
@@ -134,7 +144,12 @@ BoundTable bind_table(pqxx::transaction_base& tx,
                                  column.counts_as_change});
     }
     for (const auto& column : metadata_columns(schema)) {
-        table.stamps.push_back(stamp_of(column, attribute_of(column.name)->type));
+        const auto& type = attribute_of(column.name)->type;
+        if (schema.is_snapshot && column.kind == MetadataColumn::Kind::loaded_at) {
+            table.loaded_at = loaded_at_of(table.target, column.name, type);
+        } else {
+            table.stamps.push_back(stamp_of(column, type));
+        }
     }
     return table;
 }

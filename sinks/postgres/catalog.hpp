@@ -57,6 +57,12 @@ struct Stamp {
     std::string on_delete; ///< Of a row that is marked as deleted; empty: stays.
 };
 
+/// The column of a table of snapshots that says when a row was loaded.
+struct LoadedAt {
+    std::string quoted;
+    bool is_unix = false; ///< Holds seconds since 1970, not a time.
+};
+
 /// A stream's table as statements need it.
 struct BoundTable {
     StreamSchema schema;
@@ -65,7 +71,8 @@ struct BoundTable {
     std::string stage;     ///< Quoted.
     std::string statement; ///< Prefix of its prepared statements' names.
     std::vector<BoundColumn> columns;
-    std::vector<Stamp> stamps; ///< Beside _synced_at.
+    std::vector<Stamp> stamps;         ///< Beside _synced_at.
+    std::optional<LoadedAt> loaded_at; ///< Of a snapshot alone, which fills it by itself.
     std::optional<std::size_t> version;
 
     [[nodiscard]] const std::string& id() const { return columns.front().quoted; }

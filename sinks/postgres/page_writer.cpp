@@ -51,9 +51,19 @@ void PageWriter::send(const Job& job, const RowSelection& selection, WriteStats&
     arrays_.fill(job.batch, selection);
     const auto name = statement_name(job.table, job.destination, job.guard);
     const auto sql = upsert_sql(job.table, job.destination, job.guard);
+    std::uint64_t replaced = 0;
+    if (job.destination == Destination::table &&
+        job.table.schema.strategy == MergeStrategy::delete_insert) {
+        replaced = session_
+                       .run(job.tx,
+                            name + "_delete",
+                            delete_sql(job.table, job.guard),
+                            arrays_.parameters())[0][0]
+                       .as<std::uint64_t>();
+    }
     const auto answer = session_.run(job.tx, name, sql, arrays_.parameters());
-    const auto inserted = answer[0][0].as<std::uint64_t>();
-    const auto updated = answer[0][1].as<std::uint64_t>();
+    const auto inserted = answer[0][0].as<std::uint64_t>() - replaced;
+    const auto updated = answer[0][1].as<std::uint64_t>() + replaced;
     stats.inserted += inserted;
     stats.updated += updated;
     stats.unchanged += selection.rows.size() - inserted - updated;

@@ -3,6 +3,7 @@
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/row_text.hpp"
+#include "sinks/common/stage_count.hpp"
 #include "sinks/postgres/catalog.hpp"
 #include "sinks/postgres/compare.hpp"
 #include "sinks/postgres/lease.hpp"
@@ -64,15 +65,33 @@ public:
                                DeletePolicy policy,
                                const Checkpoint& checkpoint) override;
     void begin_stage(const StreamKey& key, const StreamSchema& schema) override;
-    void write_stage(const StreamKey& key,
-                     const StreamSchema& schema,
-                     const PageWrite& page,
-                     const Checkpoint& checkpoint) override;
+    WriteStats write_stage(const StreamKey& key,
+                           const StreamSchema& schema,
+                           const PageWrite& page,
+                           const Checkpoint& checkpoint) override;
+
+    std::optional<std::uint64_t> count_stage(const StreamSchema& schema) override {
+        return postgres::count_stage(session_, bound(schema));
+    }
+
     WriteStats merge_stage(const StreamKey& key,
                            const StreamSchema& schema,
                            DeletePolicy policy,
                            std::chrono::sys_seconds walked_at,
-                           const Checkpoint& checkpoint) override;
+                           const Checkpoint& checkpoint) override {
+        return end_stage(key,
+                         schema,
+                         {policy, walked_at, checkpoint.anchor, checkpoint.staged_rows},
+                         checkpoint);
+    }
+
+    WriteStats append_stage(const StreamKey& key,
+                            const StreamSchema& schema,
+                            std::chrono::sys_seconds taken_at,
+                            const Checkpoint& checkpoint) override {
+        return end_stage(
+            key, schema, {DeletePolicy::none, taken_at, {}, checkpoint.staged_rows}, checkpoint);
+    }
 
     std::vector<RowVersion> live_rows(const StreamSchema& schema,
                                       std::span<const std::int64_t> ids) override {
@@ -122,6 +141,10 @@ private:
                       const Checkpoint& checkpoint,
                       bool counts,
                       Work work);
+    WriteStats end_stage(const StreamKey& key,
+                         const StreamSchema& schema,
+                         Merge merge,
+                         const Checkpoint& checkpoint);
     void end_run(pqxx::work& tx, const StateChange& change, const RunTotals& totals);
     /// The stats with the commits in doubt that were settled since the last call.
     WriteStats with_settled(WriteStats stats);
@@ -136,18 +159,6 @@ private:
     long bound_count_ = 0;
     std::uint64_t settled_ = 0;
 };
-
-PageResult quarantined_only(const PageWrite& page) {
-    PageResult result;
-    result.gone = page.gone;
-    for (const auto* batch : {page.listed, page.authoritative}) {
-        if (batch != nullptr) {
-            result.quarantined.insert(
-                result.quarantined.end(), batch->quarantined().begin(), batch->quarantined().end());
-        }
-    }
-    return result;
-}
 
 const BoundTable& PostgresSink::bound(const StreamSchema& schema) {
     if (bound_under_ != session_.stale_tables()) {
@@ -244,7 +255,8 @@ PageResult PostgresSink::commit(const std::string& what,
         const WriteStats stats = counts ? page.stats : WriteStats{};
         totals = totals_[target];
         totals.add(stats, page.quarantined.size());
-        const StateChange change{key, checkpoint, stats, commit_id};
+        const auto stored = counts ? checkpoint : with_staged_rows(checkpoint, page.stats);
+        const StateChange change{key, stored, stats, commit_id};
         ZOHOSYNCD_FAILPOINT("postgres.checkpoint");
         // A walk that can not be resumed has nothing to tell before its end: should the reply be
         // lost, it begins again.
@@ -394,29 +406,32 @@ void PostgresSink::begin_stage(const StreamKey&, const StreamSchema& schema) {
     });
 }
 
-void PostgresSink::write_stage(const StreamKey& key,
-                               const StreamSchema& schema,
-                               const PageWrite& page,
-                               const Checkpoint& checkpoint) {
-    write_page(key, schema, Destination::stage, page, checkpoint);
+WriteStats PostgresSink::write_stage(const StreamKey& key,
+                                     const StreamSchema& schema,
+                                     const PageWrite& page,
+                                     const Checkpoint& checkpoint) {
+    return write_page(key, schema, Destination::stage, page, checkpoint);
 }
 
-WriteStats PostgresSink::merge_stage(const StreamKey& key,
-                                     const StreamSchema& schema,
-                                     DeletePolicy policy,
-                                     std::chrono::sys_seconds walked_at,
-                                     const Checkpoint& checkpoint) {
-    const auto attempt = [&](bool careful) {
+WriteStats PostgresSink::end_stage(const StreamKey& key,
+                                   const StreamSchema& schema,
+                                   Merge merge,
+                                   const Checkpoint& checkpoint) {
+    const auto attempt = [&] {
         const auto& table = bound(schema);
         return commit("merge the stage of", key, checkpoint, true, [&](pqxx::work& tx) {
-            return postgres::merge_stage(
-                session_, tx, table, {policy, walked_at, checkpoint.anchor, careful});
+            return schema.is_snapshot ? postgres::append_stage(tx, table, merge)
+                                      : postgres::merge_stage(session_, tx, table, merge);
         });
     };
     try {
-        return with_settled(attempt(false).stats);
+        return with_settled(attempt().stats);
     } catch (const DataError&) {
-        return with_settled(attempt(true).stats); // A row that is refused must not stop the others.
+        if (schema.is_snapshot) {
+            throw; // It is there whole or not at all.
+        }
+        merge.careful = true; // A row that is refused must not stop the others.
+        return with_settled(attempt().stats);
     }
 }
 

@@ -169,8 +169,11 @@ bool apply(Session& session, Leases& leases, pqxx::work& tx, const Preparation& 
         // Rows without the columns that were added just now lack their values, however new they
         // are: without the hash the first scan begins at the anchor.
         const bool goes_on = !mark.empty() && !plan.adds_columns;
-        store_state_row(
-            session, tx, key, goes_on ? mapping_hash(wanted) : std::string{}, {mark, has_rows});
+        store_state_row(session,
+                        tx,
+                        key,
+                        goes_on ? mapping_hash(wanted) : std::string{},
+                        {mark, has_rows && plan.takes_over});
         ZOHOSYNCD_FAILPOINT("postgres.prepare.state");
     }
     return has_rows && plan.adds_columns;

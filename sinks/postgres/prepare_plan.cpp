@@ -108,7 +108,7 @@ public:
             plan_.takes_up_columns =
                 plan_.takes_up_columns || (index && seen.known[*index].retired);
         }
-        metadata_ = metadata_columns(wanted_.options.metadata, plan_.names);
+        metadata_ = metadata_columns(wanted_, plan_.names);
     }
 
     PreparePlan plan() {
@@ -117,7 +117,7 @@ public:
             check_adopted();
             extend_table();
             plan_.store_state = !seen_.has_state || seen_.state_table_id != table_->oid;
-            plan_.takes_over = plan_.store_state;
+            plan_.takes_over = plan_.store_state && !wanted_.is_snapshot;
         } else {
             create_table();
             plan_.store_state = true;
@@ -179,18 +179,28 @@ private:
         }
         std::string sql = "CREATE TABLE " + quoted_ + " (";
         for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
-            sql += quote_identifier(plan_.names[i]) + " " +
-                   (i == 0 ? std::string("bigint PRIMARY KEY") : sql_type(wanted_.columns[i])) +
-                   (i > 0 && wanted_.columns[i].not_null ? " NOT NULL, " : ", ");
+            const std::string type = i > 0                 ? sql_type(wanted_.columns[i])
+                                     : wanted_.is_snapshot ? "bigint"
+                                                           : "bigint PRIMARY KEY";
+            const bool not_null = i > 0 ? wanted_.columns[i].not_null : wanted_.is_snapshot;
+            sql +=
+                quote_identifier(plan_.names[i]) + " " + type + (not_null ? " NOT NULL, " : ", ");
         }
         sql += "_synced_at timestamptz, _deleted_at timestamptz";
         for (const auto& column : metadata_) {
             sql += ", " + quote_identifier(column.name) + " " + sql_type(column);
         }
+        if (wanted_.is_snapshot) {
+            // In this order it also finds the last snapshot.
+            sql += ", PRIMARY KEY (" + quote_identifier(metadata_.front().name) + ", " +
+                   quote_identifier(plan_.names.front()) + ")";
+        }
         plan_.ddl.push_back(sql + ")");
-        // Costs nothing for live rows; finds the deleted ones of a big table.
-        plan_.ddl.push_back("CREATE INDEX ON " + quoted_ +
-                            " (_deleted_at) WHERE _deleted_at IS NOT NULL");
+        if (!wanted_.is_snapshot) {
+            // Costs nothing for live rows; finds the deleted ones of a big table.
+            plan_.ddl.push_back("CREATE INDEX ON " + quoted_ +
+                                " (_deleted_at) WHERE _deleted_at IS NOT NULL");
+        }
         create_indexes();
         for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
             plan_.ddl.push_back(comment_sql(wanted_, wanted_.columns[i], plan_.names[i]));
@@ -238,6 +248,7 @@ private:
                      "has no column for the record's id; run: ALTER TABLE " + quoted_ +
                          " ADD COLUMN id bigint");
         }
+        check_kind_of_rows(table);
         for (const auto& attribute : table.attributes) {
             if (attribute.needs_value && !is_ours(attribute.name)) {
                 conflict(wanted_,
@@ -254,11 +265,26 @@ private:
                          "; run: ALTER TABLE " + quoted_ +
                          " RENAME COLUMN _deleted_at TO deleted_at_before");
         }
-        if (!table.is_unique(id)) {
+        if (!wanted_.is_snapshot && !table.is_unique(id)) {
             plan_.unique_index =
                 quote_identifier("zohosync_id_" + sha256_hex(wanted_.target.text()).substr(0, 16));
         }
         find_version(table);
+    }
+
+    /// One row a record, or one a record and snapshot: neither can become the other.
+    void check_kind_of_rows(const Relation& table) {
+        const auto* loaded_at = table.find(loaded_at_column);
+        if (wanted_.is_snapshot && table.is_unique(plan_.names.front())) {
+            conflict(
+                wanted_,
+                "has one row a record, and a snapshot needs a table of its own: choose another "
+                "object for mode snapshot, such as " +
+                    wanted_.target.schema + ".{stream_name}_snapshot");
+        }
+        if (!wanted_.is_snapshot && loaded_at != nullptr && loaded_at->needs_value) {
+            conflict(wanted_, "holds snapshots: choose another object for any other mode");
+        }
     }
 
     void find_version(const Relation& table) {

@@ -90,4 +90,16 @@ void Quarantine::prune(pqxx::work& tx, const std::string& target) {
     }
 }
 
+PageResult quarantined_only(const PageWrite& page) {
+    PageResult result;
+    result.gone = page.gone;
+    for (const auto* batch : {page.listed, page.authoritative}) {
+        if (batch != nullptr) {
+            result.quarantined.insert(
+                result.quarantined.end(), batch->quarantined().begin(), batch->quarantined().end());
+        }
+    }
+    return result;
+}
+
 } // namespace zohosyncd::postgres

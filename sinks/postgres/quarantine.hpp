@@ -36,4 +36,7 @@ private:
     std::set<std::string> populated_;
 };
 
+/// What a page brings without its rows: values that were set aside, and ids that are gone.
+PageResult quarantined_only(const PageWrite& page);
+
 } // namespace zohosyncd::postgres

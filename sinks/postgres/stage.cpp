@@ -2,6 +2,7 @@
 
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/failpoint.hpp"
+#include "sinks/common/stage_count.hpp"
 #include "sinks/postgres/statements.hpp"
 
 #include <string>
@@ -160,6 +161,33 @@ void create_stage(pqxx::work& tx, const BoundTable& table) {
     tx.exec(sql + "_authoritative boolean NOT NULL, UNIQUE (" + table.id() + "))");
 }
 
+std::optional<std::uint64_t> count_stage(Session& session, const BoundTable& table) {
+    return session.read(
+        "count the stage of " + table.target, [&](pqxx::work& tx) -> std::optional<std::uint64_t> {
+            const auto found = tx.exec_params1("SELECT to_regclass($1) IS NOT NULL", table.stage);
+            if (!found[0].as<bool>()) {
+                return std::nullopt;
+            }
+            return tx.exec1("SELECT count(*) FROM " + table.stage)[0].as<std::uint64_t>();
+        });
+}
+
+PageResult append_stage(pqxx::work& tx, const BoundTable& table, const Merge& snapshot) {
+    tx.exec("SET LOCAL statement_timeout = '1h'"); // As below.
+    PageResult page;
+    const auto staged = tx.exec1("SELECT count(*) FROM " + table.stage)[0].as<std::uint64_t>();
+    check_stage_count(table.target, staged, snapshot.staged_rows);
+    if (staged > 0) {
+        ZOHOSYNCD_FAILPOINT("postgres.merge");
+        page.stats.inserted =
+            tx.exec_params(append_sql(table), format_utc(snapshot.walked_at)).affected_rows();
+        ZOHOSYNCD_FAILPOINT("postgres.merge.rows");
+    }
+    tx.exec("DROP TABLE " + table.stage);
+    ZOHOSYNCD_FAILPOINT("postgres.merge.dropped");
+    return page;
+}
+
 PageResult
 merge_stage(Session& session, pqxx::work& tx, const BoundTable& table, const Merge& merge) {
     // A merge is one statement over the whole table; a hung client is noticed by other means.
@@ -167,6 +195,7 @@ merge_stage(Session& session, pqxx::work& tx, const BoundTable& table, const Mer
     PageResult page;
     auto& stats = page.stats;
     const auto staged = tx.exec1("SELECT count(*) FROM " + table.stage)[0].as<std::uint64_t>();
+    check_stage_count(table.target, staged, merge.staged_rows);
     if (staged > 0) {
         // Without numbers the planner takes a fresh stage for small and loops over the target.
         tx.exec("ANALYZE " + table.stage);

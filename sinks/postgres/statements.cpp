@@ -67,6 +67,17 @@ Stamps stamps_of(const BoundTable& table) {
     return all;
 }
 
+std::string guarded(const BoundTable& table, Guard guard, const std::string& new_row) {
+    return guard == Guard::version && table.version ? version_allows(table, "t.", new_row) + " AND "
+                                                    : std::string{};
+}
+
+/// Whether a row that comes is news to the row "t".
+std::string is_news(const BoundTable& table, Guard guard, const std::string& new_row) {
+    return guarded(table, guard, new_row) + "(t._deleted_at IS NOT NULL OR " +
+           differs(table, "t.", new_row) + ")";
+}
+
 std::string counted(const std::string& insert) {
     return "WITH written AS (" + insert +
            " RETURNING xmax = 0 AS is_new)"
@@ -128,18 +139,42 @@ std::string upsert_sql(const BoundTable& table, Destination destination, Guard g
     if (destination == Destination::stage) {
         return upsert_stage(table, source, guard);
     }
-    auto set = assignments(table);
+    const auto strategy = table.schema.strategy;
+    // A row that keeps its first values still comes back to life with its record.
+    auto set = strategy == MergeStrategy::insert ? std::string{} : assignments(table);
     set += set.empty() ? "" : ", ";
     const auto stamps = stamps_of(table);
     auto sql = "INSERT INTO " + table.quoted + " AS t (" + column_list(table, "") + ", " +
                stamps.names + ") SELECT " + column_list(table, "u.") + ", " + stamps.inserted +
-               source + " ON CONFLICT (" + table.id() + ") DO UPDATE SET " + set + stamps.updated +
-               " WHERE ";
-    if (guard == Guard::version && table.version) {
-        sql += version_allows(table, "t.", "excluded.") + " AND ";
+               source;
+    if (strategy == MergeStrategy::update) {
+        sql += " WHERE EXISTS (SELECT FROM " + table.quoted + " k WHERE k." + table.id() + " = u." +
+               table.id() + ")";
     }
-    return counted(sql + "(t._deleted_at IS NOT NULL OR " + differs(table, "t.", "excluded.") +
-                   ")");
+    sql += " ON CONFLICT (" + table.id() + ") DO UPDATE SET " + set + stamps.updated + " WHERE ";
+    return counted(sql + (strategy == MergeStrategy::insert
+                              ? guarded(table, guard, "excluded.") + "t._deleted_at IS NOT NULL"
+                              : is_news(table, guard, "excluded.")));
+}
+
+std::string append_sql(const BoundTable& table) {
+    const auto& loaded_at = table.loaded_at.value();
+    const auto last = "(SELECT max(" + loaded_at.quoted + ") FROM " + table.quoted + ")";
+    const auto taken_at =
+        loaded_at.is_unix
+            ? "greatest(extract(epoch FROM $1::timestamptz)::bigint, " + last + " + 1)"
+            : "greatest($1::timestamptz, " + last + " + interval '1 second')";
+    const auto stamps = stamps_of(table);
+    return "INSERT INTO " + table.quoted + " (" + column_list(table, "") + ", " + stamps.names +
+           ", " + loaded_at.quoted + ") SELECT " + column_list(table, "s.") + ", " +
+           stamps.inserted + ", v.taken_at FROM " + table.stage + " s, (SELECT " + taken_at +
+           " AS taken_at) v";
+}
+
+std::string delete_sql(const BoundTable& table, Guard guard) {
+    return "WITH gone AS (DELETE FROM " + table.quoted + " t USING " + rows_of_arrays(table) +
+           " WHERE t." + table.id() + " = u." + table.id() + " AND " + is_news(table, guard, "u.") +
+           " RETURNING 1) SELECT count(*) FROM gone";
 }
 
 std::string stamps_on_delete(const BoundTable& table) {

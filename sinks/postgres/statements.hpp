@@ -21,9 +21,16 @@ std::string stamps_on_delete(const BoundTable& table);
 /// Upserts arrays $1…$n, one per column; answers one row: inserted, updated.
 std::string upsert_sql(const BoundTable& table, Destination destination, Guard guard);
 
+/// Deletes the rows of the table that the same arrays have news of; answers their number.
+std::string delete_sql(const BoundTable& table, Guard guard);
+
 /// Writes the stage's rows that the table lacks or has otherwise; answers inserted, updated.
 /// `condition` (" AND …") chooses among the stage's rows, "s".
 std::string merge_sql(const BoundTable& table, const std::string& condition = {});
+
+/// Appends all rows of the stage to a table of snapshots, as loaded at $1, or just after the
+/// last snapshot.
+std::string append_sql(const BoundTable& table);
 
 /// "prefix.a IS DISTINCT FROM other.a OR …" over the columns whose change counts, in two tuples.
 std::string differs(const BoundTable& table, const std::string& left, const std::string& right);

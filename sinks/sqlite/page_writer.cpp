@@ -46,35 +46,59 @@ void bind_numeric(Statement& statement, int index, std::string_view value) {
     }
 }
 
-std::string upsert_sql(const BoundTable& table, Destination destination, bool guarded) {
-    const bool is_stage = destination == Destination::stage;
+/// Whether a row that comes is news to the row "t".
+std::string is_news(const BoundTable& table, bool guarded) {
+    return (guarded ? version_allows(table, "t.", "excluded.") : std::string("1")) +
+           " AND (t._deleted_at IS NOT NULL OR " + differs(table, "t.", "excluded.") + ")";
+}
+
+std::string parameters(const BoundTable& table, bool are_named) {
     std::string values;
-    for (std::size_t i = 1; i <= table.names.size(); ++i) {
-        values += "?" + std::to_string(i) + ", ";
+    for (std::size_t i = 0; i < table.names.size(); ++i) {
+        values += (i == 0 ? "?" : ", ?") + std::to_string(i + 1);
+        values += are_named ? " AS " + table.names[i] : "";
     }
+    return values;
+}
+
+std::string upsert_stage_sql(const BoundTable& table, bool guarded) {
+    return "INSERT INTO " + table.stage + " AS t (" + column_list(table, "") +
+           ", _authoritative) VALUES (" + parameters(table, false) + (guarded ? ", 0" : ", 1") +
+           ") ON CONFLICT (" + table.id() + ") DO UPDATE SET " + assignments(table) +
+           "_authoritative = excluded._authoritative WHERE " +
+           (guarded ? version_allows(table, "t.", "excluded.") : std::string("1"));
+}
+
+std::string upsert_sql(const BoundTable& table, bool guarded) {
+    const auto strategy = table.schema.strategy;
+    const bool keeps_values = strategy == MergeStrategy::insert;
+    const auto only_known = strategy == MergeStrategy::update
+                                ? " WHERE EXISTS (SELECT 1 FROM " + table.quoted +
+                                      " AS k WHERE k." + table.id() + " = ?1)"
+                                : std::string(" WHERE true");
     const auto now = "?" + std::to_string(table.names.size() + 1);
     const auto stamps = stamps_of(table, now);
-    const std::string extra =
-        is_stage ? "_authoritative" : "_synced_at, _deleted_at" + stamps.names;
-    const std::string extra_values =
-        is_stage ? (guarded ? "0" : "1") : now + ", NULL" + stamps.inserted;
-    const std::string set =
-        is_stage ? "_authoritative = excluded._authoritative"
-                 : "_synced_at = excluded._synced_at, _deleted_at = NULL" + stamps.updated;
-    const auto guard = guarded ? version_allows(table, "t.", "excluded.") : std::string("1");
-    const auto changed =
-        is_stage ? std::string("1")
-                 : "(t._deleted_at IS NOT NULL OR " + differs(table, "t.", "excluded.") + ")";
-    return "INSERT INTO " + (is_stage ? table.stage : table.quoted) + " AS t (" +
-           column_list(table, "") + ", " + extra + ") VALUES (" + values + extra_values +
-           ") ON CONFLICT (" + table.id() + ") DO UPDATE SET " + assignments(table) + set +
-           " WHERE " + guard + " AND " + changed;
+    // A row that keeps its first values still comes back to life with its record.
+    return "INSERT INTO " + table.quoted + " AS t (" + column_list(table, "") +
+           ", _synced_at, _deleted_at" + stamps.names + ") SELECT " + parameters(table, false) +
+           ", " + now + ", NULL" + stamps.inserted + only_known + " ON CONFLICT (" + table.id() +
+           ") DO UPDATE SET " + (keeps_values ? std::string{} : assignments(table)) +
+           "_synced_at = excluded._synced_at, _deleted_at = NULL" + stamps.updated + " WHERE " +
+           is_news(table, guarded) + (keeps_values ? " AND t._deleted_at IS NOT NULL" : "");
+}
+
+/// Deletes the row that the same parameters have news of.
+std::string delete_sql(const BoundTable& table, bool guarded) {
+    return "DELETE FROM " + table.quoted + " AS t WHERE EXISTS (SELECT 1 FROM (SELECT " +
+           parameters(table, true) + ") AS excluded WHERE t." + table.id() + " = excluded." +
+           table.id() + " AND " + is_news(table, guarded) + ")";
 }
 
 struct Job {
     Database& database;
     const BoundTable& table;
     Statement& statement;
+    Statement* removal; ///< Before it; may be null.
     const Batch& batch;
     PageResult& result;
 };
@@ -82,16 +106,24 @@ struct Job {
 void write_row(const Job& job, std::uint32_t row) {
     ZOHOSYNCD_FAILPOINT("sqlite.row");
     auto& statement = job.statement;
+    bool is_replaced = false;
+    auto* handle = job.database.handle();
+    if (job.removal != nullptr) {
+        bind_row(*job.removal, job.table, job.batch, row);
+        const auto rows_before = sqlite3_total_changes64(handle);
+        job.removal->step();
+        job.removal->reset();
+        is_replaced = sqlite3_total_changes64(handle) != rows_before;
+    }
     bind_row(statement, job.table, job.batch, row);
-    auto* database = job.database.handle();
     // An insert sets it, an update leaves it: that tells one from the other.
-    sqlite3_set_last_insert_rowid(database, 0);
-    const auto before = sqlite3_total_changes64(database);
+    sqlite3_set_last_insert_rowid(handle, 0);
+    const auto before = sqlite3_total_changes64(handle);
     statement.step();
     statement.reset();
-    if (sqlite3_total_changes64(database) == before) {
+    if (sqlite3_total_changes64(handle) == before) {
         ++job.result.stats.unchanged;
-    } else if (sqlite3_last_insert_rowid(database) != 0) {
+    } else if (sqlite3_last_insert_rowid(handle) != 0 && !is_replaced) {
         ++job.result.stats.inserted;
     } else {
         ++job.result.stats.updated;
@@ -116,16 +148,30 @@ void write_batch(Database& database,
     clock.step();
     const auto now = clock.text(0);
     clock.reset();
-    auto& statement = database.prepare(upsert_sql(table, destination, guarded));
-    if (destination == Destination::table) {
+    const bool is_stage = destination == Destination::stage;
+    auto& statement =
+        database.prepare(is_stage ? upsert_stage_sql(table, guarded) : upsert_sql(table, guarded));
+    if (!is_stage) {
         statement.bind(static_cast<int>(table.names.size()) + 1, now);
     }
-    const Job job{database, table, statement, batch, result};
+    auto* removal = !is_stage && table.schema.strategy == MergeStrategy::delete_insert
+                        ? &database.prepare(delete_sql(table, guarded))
+                        : nullptr;
+    const Job job{database, table, statement, removal, batch, result};
     std::size_t refused = 0;
     for (const auto row : rows) {
         try {
+            if (removal != nullptr) {
+                database.script("SAVEPOINT replacement");
+            }
             write_row(job, row);
+            if (removal != nullptr) {
+                database.script("RELEASE replacement");
+            }
         } catch (const DataError& error) {
+            if (removal != nullptr) { // The old row stays where the new one is refused.
+                database.script("ROLLBACK TO replacement; RELEASE replacement");
+            }
             if (++refused > few && refused * 2 > rows.size()) {
                 throw;
             }

@@ -73,15 +73,18 @@ public:
             });
         }
         own_columns_ = {{synced_at_column, "TEXT"}, {deleted_at_column, "TEXT"}};
-        for (const auto& column : metadata_columns(wanted_.options.metadata, names_)) {
+        for (const auto& column : metadata_columns(wanted_, names_)) {
             own_columns_.emplace_back(column.name, column.is_unix ? "INTEGER" : "TEXT");
+            if (column.kind == MetadataColumn::Kind::loaded_at) {
+                loaded_at_ = column.name;
+            }
         }
     }
 
     [[nodiscard]] bool is_ready() const {
         return table_ && assigned_.renames.empty() && missing_columns(*table_, true).empty() &&
                (!stage_ || missing_columns(*stage_, false).empty()) &&
-               table_->is_unique(names_.front()) && unrecorded().empty() &&
+               (wanted_.is_snapshot || table_->is_unique(names_.front())) && unrecorded().empty() &&
                assigned_.retired.empty() && state_is_current();
     }
 
@@ -195,20 +198,31 @@ private:
     void create_table() {
         std::string sql = "CREATE TABLE " + quoted_ + " (";
         for (std::size_t i = 0; i < names_.size(); ++i) {
-            sql += quote_identifier(names_[i]) + " " +
-                   (i == 0 ? "INTEGER PRIMARY KEY" : declared_type(wanted_.columns[i].type)) +
-                   (i > 0 && wanted_.columns[i].not_null ? " NOT NULL, " : ", ");
+            const char* type = i > 0                 ? declared_type(wanted_.columns[i].type)
+                               : wanted_.is_snapshot ? "INTEGER"
+                                                     : "INTEGER PRIMARY KEY";
+            const bool not_null = i > 0 ? wanted_.columns[i].not_null : wanted_.is_snapshot;
+            sql += quote_identifier(names_[i]) + " " + type + (not_null ? " NOT NULL, " : ", ");
         }
         std::string separator;
         for (const auto& [name, type] : own_columns_) {
-            sql += separator + quote_identifier(name) + " " + type;
+            // SQLite lets a key of several columns be null.
+            const bool not_null = wanted_.is_snapshot && name == loaded_at_;
+            sql += separator + quote_identifier(name) + " " + type + (not_null ? " NOT NULL" : "");
             separator = ", ";
+        }
+        if (wanted_.is_snapshot) {
+            // In this order it also finds the last snapshot.
+            sql += ", PRIMARY KEY (" + quote_identifier(loaded_at_) + ", " +
+                   quote_identifier(names_.front()) + ")";
         }
         database_.script(sql + ")");
         ZOHOSYNCD_FAILPOINT("sqlite.prepare.table");
         // Costs nothing for live rows; finds the deleted ones of a big table.
-        database_.script("CREATE INDEX " + quote_identifier(key_.target.table + "_deleted_at") +
-                         " ON " + quoted_ + " (_deleted_at) WHERE _deleted_at IS NOT NULL");
+        if (!wanted_.is_snapshot) {
+            database_.script("CREATE INDEX " + quote_identifier(key_.target.table + "_deleted_at") +
+                             " ON " + quoted_ + " (_deleted_at) WHERE _deleted_at IS NOT NULL");
+        }
         for (const auto& index : wanted_.options.indexes) {
             create_index(index);
         }
@@ -256,6 +270,15 @@ private:
         if (table_->find(id) == nullptr) {
             conflict("has no column for the record's id");
         }
+        const auto* loaded_at = table_->find(loaded_at_column);
+        if (wanted_.is_snapshot && table_->is_unique(id)) {
+            conflict(
+                "has one row a record, and a snapshot needs a table of its own: choose another "
+                "object for mode snapshot, such as {stream_name}_snapshot");
+        }
+        if (!wanted_.is_snapshot && loaded_at != nullptr && loaded_at->needs_value) {
+            conflict("holds snapshots: choose another object for any other mode");
+        }
         for (const auto& attribute : table_->attributes) {
             const bool is_own =
                 std::any_of(own_columns_.begin(), own_columns_.end(), [&](const auto& column) {
@@ -267,7 +290,7 @@ private:
                          " that must not be null and that Zoho does not fill");
             }
         }
-        if (!table_->is_unique(id)) {
+        if (!wanted_.is_snapshot && !table_->is_unique(id)) {
             const auto sql = "CREATE UNIQUE INDEX " +
                              quote_identifier(key_.target.table + "_zoho_id") + " ON " + quoted_ +
                              " (" + quote_identifier(id) + ")";
@@ -375,8 +398,8 @@ private:
     /// The greatest Modified_Time of a table that is taken over; empty without one. A table that
     /// had a state before is another now: its rows are no continuation.
     [[nodiscard]] std::string mark_of_adopted() const {
-        const bool is_adopted =
-            table_ && known_.empty() && state_table_id().empty() && wanted_.version_column;
+        const bool is_adopted = table_ && !wanted_.is_snapshot && known_.empty() &&
+                                state_table_id().empty() && wanted_.version_column;
         if (!is_adopted || table_->find(names_[*wanted_.version_column]) == nullptr) {
             return {};
         }
@@ -429,7 +452,7 @@ private:
             mark,
             first_mark,
             goes_on ? mapping_hash(wanted_) : std::string{},
-            table_ && has_rows() ? 1 : 0);
+            table_ && !wanted_.is_snapshot && has_rows() ? 1 : 0);
         database_.run("DELETE FROM " + database_.state_table("absent") + " WHERE target = ?1",
                       target_);
     }
@@ -445,6 +468,7 @@ private:
     ColumnAssignment assigned_;
     const std::vector<std::string>& names_ = assigned_.names;
     std::vector<std::pair<std::string, std::string>> own_columns_; ///< Names and types.
+    std::string loaded_at_;     ///< Name of the one that says when a row was loaded.
     bool lacks_values_ = false; ///< A column that is new, or in use again, holds none or old ones.
 };
 

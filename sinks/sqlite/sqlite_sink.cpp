@@ -2,6 +2,7 @@
 
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/failpoint.hpp"
+#include "sinks/common/stage_count.hpp"
 #include "sinks/sqlite/compare.hpp"
 #include "sinks/sqlite/database.hpp"
 #include "sinks/sqlite/lease.hpp"
@@ -74,15 +75,33 @@ public:
                                DeletePolicy policy,
                                const Checkpoint& checkpoint) override;
     void begin_stage(const StreamKey& key, const StreamSchema& schema) override;
-    void write_stage(const StreamKey& key,
-                     const StreamSchema& schema,
-                     const PageWrite& page,
-                     const Checkpoint& checkpoint) override;
+    WriteStats write_stage(const StreamKey& key,
+                           const StreamSchema& schema,
+                           const PageWrite& page,
+                           const Checkpoint& checkpoint) override;
+
+    std::optional<std::uint64_t> count_stage(const StreamSchema& schema) override {
+        return database_.read([&] { return sqlite::count_stage(database_, bound(schema)); });
+    }
+
     WriteStats merge_stage(const StreamKey& key,
                            const StreamSchema& schema,
                            DeletePolicy policy,
                            std::chrono::sys_seconds walked_at,
-                           const Checkpoint& checkpoint) override;
+                           const Checkpoint& checkpoint) override {
+        return end_stage(key,
+                         schema,
+                         {policy, walked_at, checkpoint.anchor, checkpoint.staged_rows},
+                         checkpoint);
+    }
+
+    WriteStats append_stage(const StreamKey& key,
+                            const StreamSchema& schema,
+                            std::chrono::sys_seconds taken_at,
+                            const Checkpoint& checkpoint) override {
+        return end_stage(
+            key, schema, {DeletePolicy::none, taken_at, {}, checkpoint.staged_rows}, checkpoint);
+    }
 
     std::vector<RowVersion> live_rows(const StreamSchema& schema,
                                       std::span<const std::int64_t> ids) override {
@@ -122,6 +141,10 @@ public:
 
 private:
     const BoundTable& bound(const StreamSchema& schema);
+    WriteStats end_stage(const StreamKey& key,
+                         const StreamSchema& schema,
+                         const AbsentRows& absent,
+                         const Checkpoint& checkpoint);
     /// Runs `work`, which returns a PageResult, and stores what it did, in one transaction under
     /// the lease.
     template <class Work>
@@ -178,7 +201,8 @@ SqliteSink::commit(const StreamKey& key, const Checkpoint& checkpoint, bool coun
         // Rows in a stage are not in the target yet.
         const WriteStats stats = counts ? page.stats : WriteStats{};
         totals.add(stats, page.quarantined.size());
-        const StateChange change{key, checkpoint, stats};
+        const auto stored = counts ? checkpoint : with_staged_rows(checkpoint, page.stats);
+        const StateChange change{key, stored, stats};
         ZOHOSYNCD_FAILPOINT("sqlite.checkpoint");
         // A walk that can not be resumed has nothing to tell before its end.
         if (counts || !checkpoint.scan.empty()) {
@@ -283,23 +307,23 @@ void SqliteSink::begin_stage(const StreamKey&, const StreamSchema& schema) {
     });
 }
 
-void SqliteSink::write_stage(const StreamKey& key,
-                             const StreamSchema& schema,
-                             const PageWrite& page,
-                             const Checkpoint& checkpoint) {
-    commit(key, checkpoint, false, [&] {
+WriteStats SqliteSink::write_stage(const StreamKey& key,
+                                   const StreamSchema& schema,
+                                   const PageWrite& page,
+                                   const Checkpoint& checkpoint) {
+    return commit(key, checkpoint, false, [&] {
         return write_page(database_, bound(schema), Destination::stage, page);
     });
 }
 
-WriteStats SqliteSink::merge_stage(const StreamKey& key,
-                                   const StreamSchema& schema,
-                                   DeletePolicy policy,
-                                   std::chrono::sys_seconds walked_at,
-                                   const Checkpoint& checkpoint) {
+WriteStats SqliteSink::end_stage(const StreamKey& key,
+                                 const StreamSchema& schema,
+                                 const AbsentRows& absent,
+                                 const Checkpoint& checkpoint) {
     return commit(key, checkpoint, true, [&] {
-        return sqlite::merge_stage(
-            database_, bound(schema), {policy, walked_at, checkpoint.anchor});
+        const auto& table = bound(schema);
+        return schema.is_snapshot ? sqlite::append_stage(database_, table, absent)
+                                  : sqlite::merge_stage(database_, table, absent);
     });
 }
 

@@ -3,6 +3,7 @@
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/row_text.hpp"
+#include "sinks/common/stage_count.hpp"
 
 #include <string>
 
@@ -162,6 +163,16 @@ private:
     std::string refusal_; ///< Name of the last one.
 };
 
+/// When the snapshot was taken, in the type of the table's column: ?1, or just after the last one.
+std::string taken_at_sql(const BoundTable& table) {
+    const auto& loaded_at = table.loaded_at.value();
+    const auto last = "(SELECT max(" + loaded_at.quoted + ") FROM " + table.quoted + ")";
+    if (loaded_at.is_integer) {
+        return "max(CAST(strftime('%s', ?1) AS INTEGER), coalesce(" + last + " + 1, 0))";
+    }
+    return "max(?1, coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', " + last + ", '+1 second'), ''))";
+}
+
 } // namespace
 
 void create_stage(Database& database, const BoundTable& table) {
@@ -173,10 +184,45 @@ void create_stage(Database& database, const BoundTable& table) {
     database.script(sql + "_authoritative INTEGER NOT NULL)");
 }
 
+std::optional<std::uint64_t> count_stage(Database& database, const BoundTable& table) {
+    const bool is_there =
+        database
+            .number("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+                    stage_of(database, table.schema.target))
+            .has_value();
+    if (!is_there) {
+        return std::nullopt;
+    }
+    return static_cast<std::uint64_t>(
+        database.number("SELECT count(*) FROM " + table.stage).value_or(0));
+}
+
+PageResult append_stage(Database& database, const BoundTable& table, const AbsentRows& snapshot) {
+    PageResult page;
+    const auto staged = static_cast<std::uint64_t>(
+        database.number("SELECT count(*) FROM " + table.stage).value_or(0));
+    check_stage_count(table.target, staged, snapshot.staged_rows);
+    if (staged > 0) {
+        ZOHOSYNCD_FAILPOINT("sqlite.merge");
+        const auto stamps = stamps_of(table);
+        page.stats.inserted = database.run(
+            "INSERT INTO " + table.quoted + " (" + column_list(table, "") + ", _synced_at" +
+                stamps.names + ", " + table.loaded_at.value().quoted + ") SELECT " +
+                column_list(table, "s.") + ", " + sql_now + stamps.inserted + ", v.taken_at FROM " +
+                table.stage + " s, (SELECT " + taken_at_sql(table) + " AS taken_at) v",
+            format_utc(snapshot.walked_at));
+        ZOHOSYNCD_FAILPOINT("sqlite.merge.rows");
+    }
+    database.script("DROP TABLE " + table.stage);
+    ZOHOSYNCD_FAILPOINT("sqlite.merge.dropped");
+    return page;
+}
+
 PageResult merge_stage(Database& database, const BoundTable& table, const AbsentRows& absent) {
     PageResult page;
     const auto staged = static_cast<std::uint64_t>(
         database.number("SELECT count(*) FROM " + table.stage).value_or(0));
+    check_stage_count(table.target, staged, absent.staged_rows);
     if (staged > 0) {
         ZOHOSYNCD_FAILPOINT("sqlite.merge");
         StageMerge(database, table, page).run(staged);

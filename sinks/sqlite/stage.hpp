@@ -5,6 +5,7 @@
 #include "sinks/sqlite/tables.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 
 namespace zohosyncd::sqlite {
@@ -15,9 +16,17 @@ struct AbsentRows {
     std::chrono::sys_seconds walked_at;
     /// The walk began here: rows with an older version were never looked for.
     std::optional<std::chrono::sys_seconds> anchor;
+    /// What the stage must hold.
+    std::optional<std::uint64_t> staged_rows;
 };
 
 void create_stage(Database& database, const BoundTable& table);
+
+/// The rows in the stage; nothing without one.
+std::optional<std::uint64_t> count_stage(Database& database, const BoundTable& table);
+
+/// Appends the stage to a table of snapshots and drops it.
+PageResult append_stage(Database& database, const BoundTable& table, const AbsentRows& snapshot);
 
 /// Merges the stage into the table and drops it; rows that the table refuses are quarantined. An
 /// empty stage changes no row.

@@ -52,10 +52,12 @@ std::optional<Relation> find_relation(Database& database, const std::string& tab
     head.reset();
     int key_columns = 0;
     std::string key;
-    auto& columns = database.prepare("SELECT name, type, \"notnull\" AND dflt_value IS NULL AND pk "
-                                     "= 0, pk FROM pragma_table_xinfo(?1)"
-                                     " WHERE hidden = 0 ORDER BY cid",
-                                     table);
+    // A key of one column may be the row's number, which needs no value.
+    auto& columns =
+        database.prepare("SELECT name, type, \"notnull\" AND dflt_value IS NULL AND (pk = 0 OR "
+                         "(SELECT max(pk) FROM pragma_table_xinfo(?1)) > 1), pk FROM "
+                         "pragma_table_xinfo(?1) WHERE hidden = 0 ORDER BY cid",
+                         table);
     while (columns.step()) {
         relation.attributes.push_back({columns.text(0), columns.text(1), columns.integer(2) != 0});
         if (columns.integer(3) > 0) {
@@ -115,10 +117,14 @@ BoundTable bind_table(Database& database, const StreamSchema& schema) {
         table.names.push_back(quote_identifier(column.name));
     }
     for (const auto& column : metadata_columns(schema)) {
+        const auto name = quote_identifier(column.name);
         // Follows the column's own type, which may be Sling's or somebody's.
-        table.stamps.push_back({column.kind,
-                                quote_identifier(column.name),
-                                is_integer_type(declared_of(column.name))});
+        const bool is_integer = is_integer_type(declared_of(column.name));
+        if (schema.is_snapshot && column.kind == MetadataColumn::Kind::loaded_at) {
+            table.loaded_at = LoadedAt{name, is_integer};
+        } else {
+            table.stamps.push_back({column.kind, name, is_integer});
+        }
     }
     return table;
 }

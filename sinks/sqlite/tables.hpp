@@ -37,6 +37,12 @@ struct Stamp {
     bool is_integer = false; ///< Holds seconds since 1970.
 };
 
+/// The column of a table of snapshots that says when a row was loaded.
+struct LoadedAt {
+    std::string quoted;
+    bool is_integer = false; ///< Holds seconds since 1970.
+};
+
 /// A stream's table as statements need it.
 struct BoundTable {
     StreamSchema schema;
@@ -46,6 +52,7 @@ struct BoundTable {
     std::vector<std::string> names;    ///< Quoted.
     std::vector<std::string> declared; ///< Types, for the stage.
     std::vector<Stamp> stamps;         ///< Beside _synced_at.
+    std::optional<LoadedAt> loaded_at; ///< Of a snapshot alone, which fills it by itself.
 
     [[nodiscard]] const std::string& id() const { return names.front(); }
 };

@@ -1,5 +1,6 @@
 #include "tests/fakes/recording_sink.hpp"
 
+#include "sinks/common/stage_count.hpp"
 #include "tests/fakes/store_checkpoint.hpp"
 
 #include <algorithm>
@@ -114,6 +115,11 @@ RecordingTarget::Rows RecordingTarget::staged(const std::string& table) const {
     const std::lock_guard lock(mutex_);
     const auto found = tables_.find(table);
     return found == tables_.end() ? Rows{} : found->second.stage;
+}
+
+void RecordingTarget::take_from_stage(const std::string& table, std::int64_t id) {
+    const std::lock_guard lock(mutex_);
+    tables_[table].stage.erase(id);
 }
 
 void RecordingTarget::put_set_aside(std::int64_t id) {
@@ -428,13 +434,35 @@ void RecordingSink::begin_stage(const StreamKey& key, const StreamSchema& schema
     target_.table_of(schema).stage.clear();
 }
 
-void RecordingSink::write_stage(const StreamKey& key,
-                                const StreamSchema& schema,
-                                const PageWrite& page,
-                                const Checkpoint& checkpoint) {
+WriteStats RecordingSink::write_stage(const StreamKey& key,
+                                      const StreamSchema& schema,
+                                      const PageWrite& page,
+                                      const Checkpoint& checkpoint) {
     const auto lock = target_.enter(call_of("write_stage", key, schema, page, checkpoint));
-    (void)target_.upsert(target_.table_of(schema).stage, schema, page);
-    target_.store(key, checkpoint, {});
+    const auto stats = target_.upsert(target_.table_of(schema).stage, schema, page);
+    target_.store(key, with_staged_rows(checkpoint, stats), {});
+    return stats;
+}
+
+WriteStats RecordingSink::append_stage(const StreamKey& key,
+                                       const StreamSchema& schema,
+                                       std::chrono::sys_seconds taken_at,
+                                       const Checkpoint& checkpoint) {
+    auto call = call_of("append_stage", key, schema, {}, checkpoint);
+    call.time = taken_at;
+    const auto lock = target_.enter(call);
+    auto& table = target_.table_of(schema);
+    check_stage_count(schema.target.text(), table.stage.size(), checkpoint.staged_rows);
+    WriteStats stats;
+    stats.inserted = table.stage.size();
+    table.stage.clear();
+    target_.store(key, checkpoint, stats);
+    return stats;
+}
+
+std::optional<std::uint64_t> RecordingSink::count_stage(const StreamSchema& schema) {
+    const auto lock = target_.enter(call_of("count_stage", {}, schema));
+    return target_.table_of(schema).stage.size();
 }
 
 WriteStats RecordingSink::merge_stage(const StreamKey& key,
@@ -446,6 +474,8 @@ WriteStats RecordingSink::merge_stage(const StreamKey& key,
     call.policy = policy;
     call.time = walked_at;
     const auto lock = target_.enter(call);
+    check_stage_count(
+        schema.target.text(), target_.table_of(schema).stage.size(), checkpoint.staged_rows);
     const auto stats = RecordingTarget::merge(target_.table_of(schema), schema, policy, walked_at);
     target_.store(key, checkpoint, stats);
     return stats;

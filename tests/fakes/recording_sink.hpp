@@ -57,6 +57,8 @@ public:
     [[nodiscard]] std::vector<Checkpoint> checkpoints() const;
     [[nodiscard]] Rows rows(const std::string& table) const;
     [[nodiscard]] Rows staged(const std::string& table) const;
+    /// As somebody might by hand.
+    void take_from_stage(const std::string& table, std::int64_t id);
     [[nodiscard]] std::uint64_t quarantined() const;
     [[nodiscard]] std::set<std::int64_t> set_aside() const;
     /// Throws when there is none.
@@ -139,10 +141,15 @@ public:
                                DeletePolicy policy,
                                const Checkpoint& checkpoint) override;
     void begin_stage(const StreamKey& key, const StreamSchema& schema) override;
-    void write_stage(const StreamKey& key,
-                     const StreamSchema& schema,
-                     const PageWrite& page,
-                     const Checkpoint& checkpoint) override;
+    WriteStats write_stage(const StreamKey& key,
+                           const StreamSchema& schema,
+                           const PageWrite& page,
+                           const Checkpoint& checkpoint) override;
+    WriteStats append_stage(const StreamKey& key,
+                            const StreamSchema& schema,
+                            std::chrono::sys_seconds taken_at,
+                            const Checkpoint& checkpoint) override;
+    std::optional<std::uint64_t> count_stage(const StreamSchema& schema) override;
     WriteStats merge_stage(const StreamKey& key,
                            const StreamSchema& schema,
                            DeletePolicy policy,

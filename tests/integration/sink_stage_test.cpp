@@ -107,6 +107,40 @@ TEST_CASE_TEMPLATE("rows older than the walk's anchor were never looked for",
     CHECK(p.count("_deleted_at IS NOT NULL AND id = 2") == "1");
 }
 
+TEST_CASE_TEMPLATE("a stage that does not hold what was written to it is not merged",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
+    Prepared<Target> p;
+    p.write(leads_of({{1, 10, "Ada"}, {2, 10, "Grace"}}));
+    CHECK_FALSE(p.sink->count_stage(p.stream.schema).has_value());
+    auto checkpoint = checkpoint_of(p.stream);
+    checkpoint.scan = R"({"page": 1})";
+    checkpoint.staged_rows = 0;
+    p.sink->begin_stage(p.key, p.stream.schema);
+    CHECK(p.sink->count_stage(p.stream.schema) == 0);
+    // One record twice in a commit is one row, and a repeated page is none.
+    const auto listed = leads_of({{1, 20, "Ada L."}, {3, 20, "Mary"}});
+    const auto single = leads_of({{3, 21, "Mary S."}, {4, 20, "Joan"}});
+    CHECK(p.sink->write_stage(p.key, p.stream.schema, {&listed, &single}, checkpoint).inserted ==
+          3);
+    auto scan = p.sink->state(p.key)->scan;
+    std::erase(scan, ' '); // PostgreSQL has its own way to write JSON.
+    CHECK(scan == R"({"page":1,"rows":3})");
+    checkpoint.staged_rows = 3;
+    CHECK(p.sink->write_stage(p.key, p.stream.schema, {&listed, nullptr}, checkpoint).inserted ==
+          0);
+    CHECK(p.sink->count_stage(p.stream.schema) == 3);
+
+    checkpoint.staged_rows = 4;
+    const auto merge = [&] {
+        return p.sink->merge_stage(p.key, p.stream.schema, DeletePolicy::soft, at(500), checkpoint);
+    };
+    CHECK_THROWS_WITH_AS(merge(), doctest::Contains("holds 3 rows and not the 4"), SyncError);
+    CHECK(p.name_of(1) == "Ada");
+    checkpoint.staged_rows = 3;
+    CHECK(text_of(merge()) == "2/1/0/0");
+}
+
 TEST_CASE_TEMPLATE("a walk may go on after a restart, with a column more",
                    Target,
                    ZOHOSYNCD_ALL_TARGETS) {

@@ -359,17 +359,37 @@ void ModelSink::begin_stage(const StreamKey& key, const StreamSchema&) {
     database_.end_call(true);
 }
 
-void ModelSink::write_stage(const StreamKey& key,
-                            const StreamSchema& schema,
-                            const PageWrite& page,
-                            const Checkpoint& checkpoint) {
+WriteStats ModelSink::write_stage(const StreamKey& key,
+                                  const StreamSchema& schema,
+                                  const PageWrite& page,
+                                  const Checkpoint& checkpoint) {
     database_.begin_call();
     auto& table = database_.tables_[key.stream];
     WriteStats stats;
     database_.read_batch(table, schema, page.listed, false, table.stage, stats);
     database_.read_batch(table, schema, page.authoritative, true, table.stage, stats);
-    database_.store(key, checkpoint, {});
+    Checkpoint stored = checkpoint;
+    if (checkpoint.staged_rows) {
+        stored.scan = with_staged_rows(stored.scan, *checkpoint.staged_rows + stats.inserted);
+    }
+    database_.store(key, stored, {});
     database_.end_call(true);
+    return stats;
+}
+
+// No history has a table of snapshots.
+WriteStats ModelSink::append_stage(const StreamKey&,
+                                   const StreamSchema&,
+                                   std::chrono::sys_seconds,
+                                   const Checkpoint&) {
+    throw SyncError(ErrorKind::internal, "the model keeps no snapshots");
+}
+
+std::optional<std::uint64_t> ModelSink::count_stage(const StreamSchema& schema) {
+    database_.begin_call();
+    const std::uint64_t rows = database_.tables_[schema.target.table].stage.size();
+    database_.end_call(true);
+    return rows;
 }
 
 WriteStats ModelSink::merge_stage(const StreamKey& key,
@@ -379,6 +399,9 @@ WriteStats ModelSink::merge_stage(const StreamKey& key,
                                   const Checkpoint& checkpoint) {
     database_.begin_call();
     auto& table = database_.tables_[key.stream];
+    if (checkpoint.staged_rows && *checkpoint.staged_rows != table.stage.size()) {
+        database_.verdict_.fail("the stage of " + key.stream + " is miscounted");
+    }
     WriteStats stats;
     for (const auto& [id, row] : table.stage) {
         const auto [held, is_new] = table.rows.try_emplace(id, row);

@@ -127,10 +127,15 @@ public:
                                DeletePolicy policy,
                                const Checkpoint& checkpoint) override;
     void begin_stage(const StreamKey& key, const StreamSchema& schema) override;
-    void write_stage(const StreamKey& key,
-                     const StreamSchema& schema,
-                     const PageWrite& page,
-                     const Checkpoint& checkpoint) override;
+    WriteStats write_stage(const StreamKey& key,
+                           const StreamSchema& schema,
+                           const PageWrite& page,
+                           const Checkpoint& checkpoint) override;
+    WriteStats append_stage(const StreamKey& key,
+                            const StreamSchema& schema,
+                            std::chrono::sys_seconds taken_at,
+                            const Checkpoint& checkpoint) override;
+    std::optional<std::uint64_t> count_stage(const StreamSchema& schema) override;
     WriteStats merge_stage(const StreamKey& key,
                            const StreamSchema& schema,
                            DeletePolicy policy,

@@ -328,6 +328,64 @@ class Loading(SlingTestOfTargets):
             self.assertEqual(target.rows("select id from " + left_over), [(1,)])
             self.assert_equal_to_ledger(sim, target, ["leads"], at_least=30)
 
+    # 54
+
+    def stage(self, target):
+        """The one stage that there is, or nothing."""
+        found = [t for t in self.tables(target) if t.startswith(target.state_prefix + ("stage_" if target.kind == "postgres" else "_stage_"))
+                 or t.startswith("zohosync_stage_")]
+        self.assertLessEqual(len(found), 1)
+        return found[0] if found else None
+
+    def test_54_rows_are_counted_before_they_are_merged(self):
+        for target in self.targets():
+            sim = self.simulator("--records", "leads=1000")
+            self.prepare(sim, target, REFRESH)
+            self.ok("sync")
+            before = target.row_versions("leads")
+            self.assertEqual(len(before), 1000)
+            # Somebody takes a row out of the stage while the walk goes on.
+            sim.faults({"path": r"/crm/v6/Leads\?", "nth": 2, "action": {"kind": "stall", "delay_ms": 600}},
+                       {"path": r"/crm/v6/Leads\?", "nth": 4, "action": {"kind": "stall", "delay_ms": 4_000}})
+            daemon = self.user.start("sync")
+            self.addCleanup(daemon.kill)
+            stage = wait_until(lambda: self.stage(target), 30, "the stage is there")
+            wait_until(lambda: target.rows("select count(*) from " + stage)[0][0], 30, "rows are staged")
+            target.rows("delete from %s where id = (select min(id) from %s)" % (stage, stage))
+            result = daemon.finish()
+            sim.clear_faults()
+            # Nothing is merged; it is begun anew, and nothing counts as absent.
+            self.assertRegex(result.err, "holds 999 rows and not the 1000 that were written to it")
+            self.assertIn("stage_incomplete", result.err)
+            self.assertEqual(result.code, 0, result.text[-4000:])
+            self.assertEqual(target.row_versions("leads"), before)
+
+    def test_54_a_walk_that_was_cut_off_is_counted_as_well(self):
+        for target in self.targets():
+            sim = self.simulator("--records", "leads=1000")
+            self.prepare(sim, target, REFRESH)
+            self.ok("sync")
+            before = target.row_versions("leads")
+            for walk in ("whole", "incomplete", "gone"):
+                sim.faults({"path": r"/crm/v6/Leads\?", "after": 3, "action": {"kind": "deny"}})
+                self.ok("sync", code=1)
+                sim.clear_faults()
+                scan = self.states(target)["leads"]["scan"]
+                scan = scan if isinstance(scan, dict) else oracle.parse_json(scan)
+                stage = self.stage(target)
+                self.assertEqual(target.rows("select count(*) from " + stage), [(scan["rows"],)])
+                self.assertGreaterEqual(scan["rows"], 200)
+                if walk == "incomplete":
+                    target.rows("delete from %s where id = (select min(id) from %s)" % (stage, stage))
+                elif walk == "gone":
+                    target.rows("drop table " + stage)
+                sim.forget_requests()
+                result = self.ok("sync")
+                self.assertEqual("stage_incomplete" in result.err, walk != "whole")
+                first = since_of(lists_of(sim.requests(), "Leads")[0])
+                self.assertEqual(first > int(oracle.instant(scan["start"])), walk == "whole")
+                self.assertEqual(target.row_versions("leads"), before)
+
     # 72
 
     # By the type that Zoho names; what is JSON is text, whatever it is called.

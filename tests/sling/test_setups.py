@@ -235,3 +235,20 @@ streams:
         self.whole(["leads"], window=(begin, end))
         after = self.target.row_versions("leads")
         self.assertEqual({i for i in after if after[i] != before.get(i)}, edited)
+
+    def test_a_snapshot_a_day(self):
+        """How the pipeline looked each morning: every run adds all deals, and views choose among the days."""
+        self.prepare(self.sim, self.target, HEAD.replace("mode: incremental", "mode: snapshot") + """
+streams:
+  deals:
+    object: zoho_crm.deals_daily
+    schedule: '0 6 * * *'
+""")
+        for days in (1, 2):
+            self.ok("sync")
+            self.target.rows("create or replace view zoho_crm.deals as select * from zoho_crm.deals_daily where _sling_loaded_at ="
+                             " (select max(_sling_loaded_at) from zoho_crm.deals_daily)")
+            report = oracle.compare(self.sim, self.target, "deals", mapping=oracle.Mapping(adopted=True), deletes="hard")
+            self.assertTrue(report.is_equal() and report.rows > 0, report.text())
+            self.assertEqual(self.target.rows("select count(distinct _sling_loaded_at) from zoho_crm.deals_daily"), [(days,)])
+            self.changes(["deals"])

@@ -382,6 +382,59 @@ TEST_CASE("a full refresh that was cut off goes on in the same stage") {
     CHECK(zoho.state().consistent_as_of == noon);
 }
 
+TEST_CASE("a snapshot appends what it staged, with the time of its first reply") {
+    RunFixture zoho;
+    zoho.stream.mode = StreamMode::snapshot;
+    zoho.script.reply(200, lead_fields);
+    reply_pages(zoho, 1, 3, More::yes);
+    zoho.script.fail(ErrorKind::network);
+    CHECK(zoho.run_fails() == ErrorKind::network);
+    CHECK(zoho.target.calls("append_stage").empty());
+    (void)zoho.asked();
+
+    zoho.script.reply(200, page({record(13, noon - 2h), record(14, noon - 1h)}), dated(noon + 60s));
+    zoho.run();
+
+    CHECK(zoho.asked() == Lines{since("Leads", noon - 2h)}); // And no list of deletions.
+    const auto appended = zoho.target.calls("append_stage");
+    REQUIRE(appended.size() == 1);
+    CHECK(appended[0].time == noon);
+    CHECK(appended[0].checkpoint->staged_rows == 7);
+    CHECK(appended[0].checkpoint->scan.empty());
+    CHECK(zoho.state().mode == "snapshot");
+    CHECK(zoho.state().consistent_as_of == noon);
+}
+
+TEST_CASE("a snapshot reads on to the end of the list, as no later scan brings the rest") {
+    RunFixture zoho;
+    zoho.stream.mode = StreamMode::snapshot;
+    zoho.script.reply(200, lead_fields);
+    zoho.script.reply(200, page({record(1, noon), record(2, noon + 1s)}, More::yes), dated(noon));
+    zoho.script.reply(200, page({record(2, noon + 1s), record(3, noon + 2s)}), dated(noon + 3s));
+
+    zoho.run();
+
+    CHECK(zoho.target.calls("append_stage").at(0).checkpoint->staged_rows == 3);
+}
+
+TEST_CASE("a stage that lost a row is not gone on with, as the row would count as absent") {
+    RunFixture zoho;
+    zoho.stream.mode = StreamMode::full_refresh;
+    zoho.script.reply(200, lead_fields);
+    reply_pages(zoho, 1, 3, More::yes);
+    zoho.script.fail(ErrorKind::network);
+    CHECK(zoho.run_fails() == ErrorKind::network);
+    CHECK(stored_scan_from(zoho.state().scan).value().staged_rows == 6);
+    zoho.target.take_from_stage("zoho_crm.leads", 1);
+
+    reply_pages(zoho, 1, 4);
+    zoho.run();
+
+    CHECK(zoho.target.calls("begin_stage").size() == 2);
+    CHECK(zoho.target.calls("merge_stage").at(0).checkpoint->staged_rows == 8);
+    CHECK(zoho.rows().size() == 8);
+}
+
 TEST_CASE("a scan that was stored in the other mode is not gone on with") {
     RunFixture zoho;
     zoho.stream.mode = StreamMode::full_refresh;

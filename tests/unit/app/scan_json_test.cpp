@@ -1,4 +1,5 @@
 #include "daemon/app/scan_json.hpp"
+#include "daemon/core/stream_state.hpp"
 
 #include <doctest/doctest.h>
 
@@ -20,6 +21,19 @@ TEST_CASE("a stored scan reads back as it was written") {
     CHECK(read->progress == scan.progress);
     CHECK(read->is_staged);
     CHECK(read->mapping_hash == "0123456789abcdef");
+}
+
+TEST_CASE("a sink adds to a stored scan how many rows its stage holds") {
+    const StoredScan scan{{noon, noon, std::nullopt, std::nullopt}, true, "m"};
+
+    const auto read = stored_scan_from(with_staged_rows(to_json(scan), 1200));
+
+    REQUIRE(read.has_value());
+    CHECK(read->staged_rows == 1200);
+    CHECK(read->mapping_hash == "m");
+    CHECK_FALSE(stored_scan_from(to_json(scan)).value().staged_rows.has_value());
+    CHECK(with_staged_rows("{}", 0) == R"({"rows":0})");
+    CHECK(with_staged_rows("", 7).empty());
 }
 
 TEST_CASE("a scan without a Date and without rows keeps both unset") {

@@ -55,6 +55,20 @@ TEST_CASE("a target that is away is looked for by one stream, at least twice a s
     CHECK(looks <= 120);
 }
 
+TEST_CASE("a stream that rests is due when it said, whatever its schedule") {
+    Fixture f;
+    auto timetable = f.timetable(EngineMode::forever);
+    (void)timetable.take_due(f.start);
+    const auto now = f.after(10s);
+
+    timetable.finished(0, {std::nullopt, {}, false, false, now.wall + 7s}, 0.5, now);
+    timetable.finished(1, ok, 0.5, now);
+    timetable.set_stretch(3.0); // What is not an interval is not stretched.
+
+    CHECK(timetable.due(0) == f.start + 17s);
+    CHECK(timetable.due(1) == f.start + 10s + 15min);
+}
+
 TEST_CASE("all streams go on as soon as one has found the target again") {
     Fixture f;
     auto timetable = f.timetable(EngineMode::forever);

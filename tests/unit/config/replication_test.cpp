@@ -77,6 +77,37 @@ TEST_CASE("streams are named and expanded as in Sling (6, 12, 31, 32, 33, 35)") 
     }
 }
 
+TEST_CASE("merge_strategy and statements are inherited field by field") {
+    const auto loaded = load_streams(
+        "defaults: {object: 'crm.{stream_name}', target_options: {merge_strategy: insert, pre_sql: "
+        "'select {stream_name}', post_sql: 'analyze {object.full_name}'}}\n"
+        "streams:\n  leads:\n  deals: {target_options: {merge_strategy: delete_insert, pre_sql: "
+        "vacuum}}\n");
+    CHECK(loaded.problems == Texts{});
+    REQUIRE(loaded.config.streams.size() == 2);
+    const auto& leads = loaded.config.streams[0];
+    const auto& deals = loaded.config.streams[1];
+    CHECK(leads.merge_strategy == MergeStrategy::insert);
+    CHECK(leads.pre_sql.render({{"stream_name", "leads"}}) == "select leads");
+    CHECK(deals.merge_strategy == MergeStrategy::delete_insert);
+    CHECK(deals.pre_sql.render({}) == "vacuum");
+    CHECK(deals.post_sql.variables() == Texts{"object.full_name"});
+}
+
+TEST_CASE("a snapshot is taken once a day unless it says otherwise, of users too") {
+    const auto loaded = load_streams("defaults: {object: 'crm.{stream_name}', mode: snapshot}\n"
+                                     "streams:\n  leads:\n  users:\n  deals: {schedule: 6h}\n");
+    CHECK(loaded.problems == Texts{});
+    REQUIRE(loaded.config.streams.size() == 3);
+    for (const auto& stream : loaded.config.streams) {
+        CHECK(stream.mode == StreamMode::snapshot);
+        CHECK(reads_everything(stream));
+        CHECK_FALSE(keeps_equal(stream));
+    }
+    CHECK(loaded.config.streams[1].schedule.text() == "@daily");
+    CHECK(loaded.config.streams[2].schedule.text() == "6h");
+}
+
 TEST_CASE("a table is named after its stream") {
     struct Case {
         const char* object;
