@@ -297,21 +297,23 @@ private:
         }
         path_ = "/settings/fields?module=" + endpoint.module;
         const auto fields = read_fields(*client_, endpoint.module, stop_);
+        const bool is_whole = !has_versions(fields);
         get({"/" + endpoint.module,
-             {{"fields", "id,Modified_Time"},
-              {"sort_by", "Modified_Time"},
+             {{"fields", is_whole ? "id,Created_Time" : "id,Modified_Time"},
+              {"sort_by", is_whole ? "id" : "Modified_Time"},
               {"sort_order", "asc"},
               {"per_page", "1"}},
              {}});
-        const bool reads_deletions = endpoint.has_delete_list &&
+        const bool reads_deletions = endpoint.has_delete_list && !is_whole &&
                                      stream.mode == StreamMode::incremental &&
                                      stream.delete_missing != DeleteMissing::none;
         if (reads_deletions) {
             get({"/" + endpoint.module + "/deleted", {{"type", "all"}, {"per_page", "1"}}, {}});
         }
-        return fmt::format("fields ({}), list{}",
+        return fmt::format("fields ({}), list{}{}",
                            std::count_if(fields.begin(), fields.end(), is_delivered_by_lists),
-                           reads_deletions ? ", deletions" : "");
+                           reads_deletions ? ", deletions" : "",
+                           is_whole ? std::string("; ") + why_read_whole : "");
     }
 
     void get(const ApiRequest& request) {

@@ -36,10 +36,7 @@ void count_fields(ApiClient& client, Found& found, const std::stop_token& stop) 
         const auto fields = read_fields(client, found.module, stop);
         found.fields = static_cast<std::size_t>(
             std::count_if(fields.begin(), fields.end(), is_delivered_by_lists));
-        found.is_incremental =
-            std::any_of(fields.begin(), fields.end(), [](const ZohoField& field) {
-                return field.api_name == "Modified_Time";
-            });
+        found.is_incremental = has_versions(fields);
     } catch (const SyncError& error) {
         if (reaction_to(error.kind()) != Reaction::deny_stream) {
             throw;

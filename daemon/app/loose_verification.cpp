@@ -2,9 +2,12 @@
 
 #include "daemon/app/loose_run.hpp"
 #include "daemon/app/run_recorder.hpp"
+#include "daemon/app/whole_run.hpp"
 #include "daemon/core/errors.hpp"
+#include "daemon/core/zoho_field.hpp"
 #include "daemon/zoho/loose_lists.hpp"
 #include "daemon/zoho/record_decoder.hpp"
+#include "daemon/zoho/whole_list.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -35,7 +38,7 @@ LooseVerification::LooseVerification(const RunContext& context,
 
 Findings LooseVerification::run() {
     const auto state = context_.sink.state(key_);
-    schema_ = known_loose_schema(context_.sink, stream_);
+    schema_ = known_schema();
     // The table may not have its metadata columns yet, and nothing reads them.
     schema_.options = {};
     if (!state || schema_.columns.front().name.empty()) {
@@ -61,6 +64,30 @@ Findings LooseVerification::run() {
     return findings_;
 }
 
+/// The fields that the table has columns for.
+StreamSchema LooseVerification::known_schema() {
+    if (stream_.endpoint.kind != EndpointKind::records) {
+        return known_loose_schema(context_.sink, stream_);
+    }
+    const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
+    const auto wanted = schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
+    StreamSchema schema = empty_loose_schema(stream_.target);
+    schema.folded = wanted.folded;
+    for (const auto& known : context_.sink.known_columns(stream_.target)) {
+        if (known.api_name == "id") {
+            schema.columns.front().name = known.name;
+        }
+        for (const auto& column : wanted.columns) {
+            if (known.api_name == column.api_name && known.api_name != "id") {
+                schema.columns.push_back(column);
+                schema.columns.back().name = known.name;
+                schema.columns.back().type = known.type;
+            }
+        }
+    }
+    return schema;
+}
+
 LooseVerification::Suspects LooseVerification::walk_twice() {
     const Suspects once = walk();
     if (once.missing.empty() && once.extra.empty() && once.differing.empty()) {
@@ -75,17 +102,10 @@ LooseVerification::Suspects LooseVerification::walk_twice() {
 LooseVerification::Suspects LooseVerification::walk() {
     Suspects suspects;
     listed_.clear();
-    bool goes_on = true;
-    for (int page = 1; goes_on; ++page) {
-        ApiReply reply =
-            context_.client.get(loose_page_request(stream_.endpoint.kind, page), stop_);
-        if (!findings_.at) {
-            findings_.at = reply.date.value_or(context_.organisation.first_contact);
-        }
-        goes_on = false;
-        if (reply.has_body()) {
-            compare_page(*reply.body, goes_on, suspects);
-        }
+    if (stream_.endpoint.kind == EndpointKind::records) {
+        walk_whole_list(suspects);
+    } else {
+        walk_pages(suspects);
     }
     findings_.compared = listed_.size();
     // An empty list proves nothing: absence is never deletion.
@@ -95,14 +115,43 @@ LooseVerification::Suspects LooseVerification::walk() {
     return suspects;
 }
 
-void LooseVerification::compare_page(std::string& body, bool& goes_on, Suspects& suspects) {
+void LooseVerification::note_begin(const std::optional<std::chrono::sys_seconds>& date) {
+    if (!findings_.at) {
+        findings_.at = date.value_or(context_.organisation.first_contact);
+    }
+}
+
+void LooseVerification::walk_pages(Suspects& suspects) {
     const auto kind = stream_.endpoint.kind;
-    RecordDecoder decoder;
-    decoder.set_shape({schema_.columns, std::nullopt, false});
-    Batch batch(schema_.columns.size());
-    goes_on = loose_list_goes_on(kind, decoder.decode(body, loose_list_key(kind), batch));
-    listed_.insert(batch.ids().begin(), batch.ids().end());
-    const auto unlike = context_.sink.differing(schema_, batch);
+    bool goes_on = true;
+    for (int page = 1; goes_on; ++page) {
+        ApiReply reply = context_.client.get(loose_page_request(kind, page), stop_);
+        note_begin(reply.date);
+        goes_on = false;
+        if (reply.has_body()) {
+            RecordDecoder decoder;
+            decoder.set_shape({schema_.columns, std::nullopt, false});
+            Batch batch(schema_.columns.size());
+            goes_on =
+                loose_list_goes_on(kind, decoder.decode(*reply.body, loose_list_key(kind), batch));
+            compare(batch, suspects);
+        }
+    }
+}
+
+void LooseVerification::walk_whole_list(Suspects& suspects) {
+    WholeList list(context_.client, stream_.endpoint.module, schema_);
+    while (!list.is_finished()) {
+        Batch batch(schema_.columns.size());
+        list.read(batch, stop_);
+        note_begin(list.first_date());
+        compare(batch, suspects);
+    }
+}
+
+void LooseVerification::compare(const Batch& records, Suspects& suspects) {
+    listed_.insert(records.ids().begin(), records.ids().end());
+    const auto unlike = context_.sink.differing(schema_, records);
     Ids live;
     for (const auto& row : context_.sink.live_rows(schema_, unlike)) {
         live.insert(row.id);
@@ -131,7 +180,13 @@ void LooseVerification::add_unlisted(Suspects& suspects) {
 void LooseVerification::mend(const Suspects& suspects) {
     const int walks = suspects.extra.empty() ? 1 : 2;
     for (int walk = 0; walk < walks; ++walk) {
-        LooseRun(context_, stream_, stop_).run();
+        if (stream_.endpoint.kind == EndpointKind::records) {
+            StreamMemory memory;
+            memory.said_whole = true;
+            WholeRun(context_, stream_, memory, stop_).run();
+        } else {
+            LooseRun(context_, stream_, stop_).run();
+        }
     }
 }
 

@@ -9,9 +9,10 @@
 
 namespace zohosyncd {
 
-/// Compares the table of `users` or `modules` with Zoho in every column, and mends it if asked to.
+/// Compares the table of `users`, of `modules`, or of a module without Modified_Time with Zoho in
+/// every column, and mends it if asked to.
 ///
-/// Their records can not be fetched one by one, so the list is walked twice: what differs both
+/// No time tells which of their rows may be behind, so the list is walked twice: what differs both
 /// times counts. To mend is to run the full refresh; it takes two walks to remove a row.
 class LooseVerification {
 public:
@@ -30,8 +31,12 @@ private:
         std::set<std::int64_t> differing;
     };
 
+    [[nodiscard]] StreamSchema known_schema();
     [[nodiscard]] Suspects walk();
-    void compare_page(std::string& body, bool& goes_on, Suspects& suspects);
+    void walk_pages(Suspects& suspects);
+    void walk_whole_list(Suspects& suspects);
+    void compare(const Batch& records, Suspects& suspects);
+    void note_begin(const std::optional<std::chrono::sys_seconds>& date);
     void add_unlisted(Suspects& suspects);
     [[nodiscard]] Suspects walk_twice();
     void mend(const Suspects& suspects);

@@ -4,6 +4,7 @@
 #include "daemon/app/sync_plan.hpp"
 #include "daemon/app/timetable.hpp"
 #include "daemon/app/verbs.hpp"
+#include "daemon/app/whole_run.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/core/folding.hpp"
 #include "daemon/core/load_estimate.hpp"
@@ -73,15 +74,17 @@ private:
             stretch_within_credits(config_, organisation_.credits_allowed, clock_.wall_seconds());
     }
 
-    /// As a sync does it: the list of modules once for extra ones, once more for every module.
+    /// As a sync does it: the list of modules once for extra ones, once more for every module. The
+    /// fields that it looks at there are counted with their streams.
     void find_modules() {
         const auto before = client_->requests_sent();
         require_modules(*client_, config_, stop_);
         result_.own_requests += client_->requests_sent() - before;
         if (config_.every_module) {
             expand_every_module(*client_, fields_, config_, stop_);
-            ++result_.own_requests; // The fields are counted with their streams.
+            ++result_.own_requests;
         }
+        choose_modes(*client_, fields_, config_, stop_);
     }
 
     [[nodiscard]] const StreamState* state_of(const StreamConfig& stream) const {
@@ -95,6 +98,7 @@ private:
         plan.module = stream.endpoint.module;
         plan.target = stream.target.text();
         plan.mode = to_string(stream.mode);
+        plan.mode_reason = stream.mode_reason;
         try {
             auto wanted = stream.endpoint.kind == EndpointKind::records ? plan_records(stream, plan)
                                                                         : plan_loose(stream, plan);
@@ -119,11 +123,25 @@ private:
         if (stream.mode == StreamMode::definition_only) {
             return wanted;
         }
+        if (!wanted.version_column) {
+            plan_whole(stream, plan);
+            return wanted;
+        }
         plan.from = stream.window ? stream.window->begin : begin_of_scan(stream, wanted);
         const auto count = count_from(stream, *plan.from);
         plan.rows = stream.limit ? std::min(count.rows, *stream.limit) : count.rows;
         plan.rows_are_exact = count.is_exact;
         return wanted;
+    }
+
+    /// See WholeRun.
+    void plan_whole(const StreamConfig& stream, StreamPlan& plan) {
+        plan.mode = to_string(read_whole(stream).mode);
+        plan.mode_reason = why_read_whole;
+        plan.is_whole = true;
+        const auto count = count_whole_list(*client_, stream.endpoint.module, stop_);
+        plan.rows = count.rows;
+        plan.rows_are_exact = count.is_exact;
     }
 
     RecordCount count_from(const StreamConfig& stream, std::chrono::sys_seconds from) {
@@ -243,6 +261,13 @@ private:
         }
     }
 
+    /// Several slices are read twice, and an empty list is asked for once.
+    static std::uint64_t pages_of_whole_list(const StreamPlan& plan) {
+        const auto pages =
+            std::max<std::uint64_t>((*plan.rows + rows_per_page - 1) / rows_per_page, 1);
+        return pages * (plan.slices == 1 ? 1 : plan.slices * (*plan.rows == 0 ? 1 : 2));
+    }
+
     /// What is done once costs nothing per cycle: a definition its field list, a range its pages.
     static void price_once(const StreamConfig& stream, StreamPlan& plan) {
         plan.requests = stream.endpoint.kind == EndpointKind::records ? 1 : 0;
@@ -264,14 +289,18 @@ private:
             price_once(stream, plan);
             return;
         }
-        const std::uint64_t deletions = is_records && stream.mode == StreamMode::incremental &&
-                                                stream.endpoint.has_delete_list &&
-                                                stream.delete_missing != DeleteMissing::none
-                                            ? 1
-                                            : 0;
-        const auto pages = is_records ? pages_of_scan({*plan.rows, plan.ties}) : plan.requests;
-        plan.requests_per_cycle = is_records ? 1 + deletions : pages;
-        if (is_records) {
+        const std::uint64_t deletions =
+            is_records && !plan.is_whole && stream.mode == StreamMode::incremental &&
+                    stream.endpoint.has_delete_list && stream.delete_missing != DeleteMissing::none
+                ? 1
+                : 0;
+        const auto pages = plan.is_whole ? pages_of_whole_list(plan)
+                           : is_records  ? pages_of_scan({*plan.rows, plan.ties})
+                                         : plan.requests;
+        plan.requests_per_cycle = is_records && !plan.is_whole ? 1 + deletions : pages;
+        if (plan.is_whole) {
+            plan.requests = 1 + pages;
+        } else if (is_records) {
             const bool is_empty = *plan.rows == 0;
             const bool rereads = is_full_walk(stream.mode);
             plan.requests_per_cycle = rereads ? pages * plan.slices : 1 + deletions;

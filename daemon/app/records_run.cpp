@@ -81,35 +81,6 @@ void RecordsRun::run() {
     finish(scan);
 }
 
-/// Zoho's fields may change, so that a name without a field is no mistake for certain.
-void RecordsRun::check_selection(const std::vector<ZohoField>& fields) {
-    if (std::exchange(memory_.is_selection_checked, true)) {
-        return;
-    }
-    auto names = names_to_select(fields, stream_.columns.flattens);
-    if (stream_.columns.folds) {
-        names.emplace_back(data_column);
-    }
-    for (const auto& [name, alias] : stream_.select.aliases) {
-        names.push_back(alias); // What `table_keys` may call the column.
-    }
-    for (const auto& name : stream_.columns.without_match(names)) {
-        log::event(Level::warn,
-                   "column_matches_nothing",
-                   {kv("stream", stream_.endpoint.stream),
-                    kv("item", name),
-                    kv("hint", "no field has this name: correct `columns` or `transforms`")});
-    }
-    for (const auto& item : stream_.select.without_match(names)) {
-        log::event(
-            Level::warn,
-            "select_matches_nothing",
-            {kv("stream", stream_.endpoint.stream),
-             kv("item", item),
-             kv("hint", "no field that lists deliver has this name in Zoho: correct `select`")});
-    }
-}
-
 bool RecordsRun::reached_limit() const {
     return stream_.limit.has_value() && rows_read_ >= *stream_.limit;
 }

@@ -38,7 +38,6 @@ private:
     void prepare(const StreamSchema& wanted);
     void follow_fields(const Scan& scan);
     void look_for_absent(const std::vector<std::string>& absent, const Scan& scan);
-    void check_selection(const std::vector<ZohoField>& fields);
     void choose_anchor();
     [[nodiscard]] bool takes_over() const;
     void take_over();

@@ -152,8 +152,8 @@ StreamSchema RecordsRun::wanted_schema() {
         memory_.absent.clear(); // What was absent then may have come and gone again since.
     }
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
-    auto wanted = schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
-    check_selection(*fields);
+    auto wanted = schema_with_versions(stream_, *fields);
+    log_unmatched(stream_, *fields, memory_);
     return wanted;
 }
 

@@ -58,7 +58,7 @@ bool RecordsVerification::advance(std::size_t pages) {
 
 void RecordsVerification::prepare() {
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
-    const auto wanted = schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
+    const auto wanted = schema_with_versions(stream_, *fields);
     schema_ = options_.repairs ? context_.sink.prepare(key_, wanted, stream_.casing).schema
                                : schema_as_known(wanted);
     load_state();

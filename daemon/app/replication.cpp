@@ -121,6 +121,7 @@ void Replication::meet_zoho(std::optional<std::chrono::seconds> patience,
         load_credits();
         require_modules(*client, config_, stop);
         expand_every_module(*client, *fields_, config_, stop);
+        choose_modes(*client, *fields_, config_, stop);
     });
     board_.show(names_of(config_.streams));
     persist("target", patience, stop, [&] {

@@ -67,6 +67,7 @@ struct StreamMemory {
     Confirmation vanished;        ///< That its module is no more.
     bool owes_post_sql = false;   ///< Rows were written, and `post_sql` did not run since.
     bool is_rest_checked = false; ///< That the last snapshot of an earlier process is old.
+    bool said_whole = false;      ///< Why the list is read whole at each run.
     bool said_empty = false;      ///< The last list was answered as that of an empty module.
     /// Zoho's time up to which deletions were read while the mark has to stay behind a gap.
     std::optional<std::chrono::sys_seconds> deletes_read_until;

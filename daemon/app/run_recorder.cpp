@@ -3,7 +3,6 @@
 #include "daemon/app/target_sql_runner.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
-#include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/runtime/metrics.hpp"
@@ -11,6 +10,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 namespace zohosyncd {
 namespace {
@@ -95,6 +95,65 @@ void log_left_out(const StreamConfig& stream,
                        "they are left out")});
     }
     said = fields;
+}
+
+void log_unmatched(const StreamConfig& stream,
+                   const std::vector<ZohoField>& fields,
+                   StreamMemory& memory) {
+    if (std::exchange(memory.is_selection_checked, true)) {
+        return;
+    }
+    auto names = names_to_select(fields, stream.columns.flattens);
+    if (stream.columns.folds) {
+        names.emplace_back(data_column);
+    }
+    for (const auto& [name, alias] : stream.select.aliases) {
+        names.push_back(alias); // What `table_keys` may call the column.
+    }
+    for (const auto& name : stream.columns.without_match(names)) {
+        log::event(Level::warn,
+                   "column_matches_nothing",
+                   {kv("stream", stream.endpoint.stream),
+                    kv("item", name),
+                    kv("hint", "no field has this name: correct `columns` or `transforms`")});
+    }
+    for (const auto& item : stream.select.without_match(names)) {
+        log::event(
+            Level::warn,
+            "select_matches_nothing",
+            {kv("stream", stream.endpoint.stream),
+             kv("item", item),
+             kv("hint", "no field that lists deliver has this name in Zoho: correct `select`")});
+    }
+}
+
+void require_whole_readable(const StreamConfig& stream) {
+    const std::string module = "module " + stream.endpoint.module;
+    if (stream.window) {
+        throw SyncError(ErrorKind::schema_conflict,
+                        module +
+                            " has no field Modified_Time, so that a range of it can not be read; "
+                            "take `range` and `mode: backfill` out");
+    }
+    const bool merges =
+        is_full_walk(stream.mode) || stream.merge_strategy == MergeStrategy::update_insert;
+    if (!merges) {
+        throw SyncError(ErrorKind::schema_conflict,
+                        module + " has no field Modified_Time, so that its list is read whole and "
+                                 "merged; take `merge_strategy` out");
+    }
+}
+
+StreamSchema schema_with_versions(const StreamConfig& stream,
+                                  const std::vector<ZohoField>& fields) {
+    auto wanted = schema_of_records(stream.target, fields, stream.select, stream.columns);
+    if (!wanted.version_column) {
+        require_whole_readable(stream);
+        throw SyncError(ErrorKind::bad_response,
+                        "the module's field Modified_Time is gone, so that its changes can not be "
+                        "followed any more; the next run reads it whole");
+    }
+    return wanted;
 }
 
 void require_same_organisation(const RunContext& context, const StreamState& state) {

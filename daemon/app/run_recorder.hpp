@@ -2,11 +2,13 @@
 
 #include "daemon/app/run_context.hpp"
 #include "daemon/core/stream_state.hpp"
+#include "daemon/core/zoho_field.hpp"
 
 #include <cstdint>
 #include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace zohosyncd {
 
@@ -40,6 +42,21 @@ void log_left_out(const StreamConfig& stream,
                   const StreamSchema& wanted,
                   const StreamSchema& prepared,
                   std::string& said);
+
+/// Says once which items of `select`, `columns` and `transforms` match no field. Zoho's fields may
+/// change, so that such a name is no mistake for certain.
+void log_unmatched(const StreamConfig& stream,
+                   const std::vector<ZohoField>& fields,
+                   StreamMemory& memory);
+
+/// Throws SyncError{schema_conflict} when the stream asks for what a module without Modified_Time
+/// can not give: a range, or another merge than that of a full refresh.
+void require_whole_readable(const StreamConfig& stream);
+
+/// What the table has to hold for a run that follows changes. Throws SyncError{schema_conflict}
+/// when a range is to be read and there is no Modified_Time, SyncError{bad_response} when the
+/// module has lost it since the run was chosen.
+StreamSchema schema_with_versions(const StreamConfig& stream, const std::vector<ZohoField>& fields);
 
 /// The bookkeeping that every kind of run shares: state key, checkpoint, totals, credits, the
 /// closing log line.

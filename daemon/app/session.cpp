@@ -45,6 +45,14 @@ HttpLimits http_limits() {
     return limits;
 }
 
+/// Whether it is a module that fails, and not the connection or the organisation.
+bool concerns_one_stream(const SyncError& error) {
+    const auto reaction = reaction_to(error.kind());
+    return error.kind() != ErrorKind::stopped &&
+           (reaction == Reaction::deny_stream || reaction == Reaction::block_stream ||
+            reaction == Reaction::back_off_stream);
+}
+
 /// Some modules of every organisation list no field at all, such as Visits (zoho-api-facts §5.2).
 /// Nobody asked for them by name, so that is no failure.
 bool has_fields(ApiClient& client,
@@ -231,6 +239,36 @@ void expand_every_module(ApiClient& client,
         }
         if (has_fields(client, fields, module.api_name, stop)) {
             config.streams.push_back(stream_for_module(config, module.api_name));
+        }
+    }
+}
+
+void choose_modes(ApiClient& client,
+                  FieldCatalog& fields,
+                  Config& config,
+                  const std::stop_token& stop) {
+    for (auto& stream : config.streams) {
+        // Each of Zoho's own fourteen has the field; they need not wait for a request here.
+        if (!keeps_equal(stream) || find_endpoint(stream.endpoint.stream)) {
+            continue;
+        }
+        if (!is_full_walk(stream.mode) && stream.merge_strategy != MergeStrategy::update_insert) {
+            continue; // A full refresh would not do: see require_whole_readable().
+        }
+        try {
+            if (has_versions(*fields.get(client, stream.endpoint.module, stop))) {
+                continue;
+            }
+        } catch (const SyncError& error) {
+            if (!concerns_one_stream(error)) {
+                throw;
+            }
+            continue;
+        }
+        stream.mode = StreamMode::full_refresh;
+        stream.mode_reason = why_read_whole;
+        if (stream.has_default_schedule) {
+            stream.schedule = default_schedule(stream.mode);
         }
     }
 }

@@ -88,4 +88,12 @@ void expand_every_module(ApiClient& client,
                          Config& config,
                          const std::stop_token& stop);
 
+/// Modules without Modified_Time are read whole whatever the file says: sets their mode, with the
+/// reason, and the schedule that belongs to it where the file gives none. A module whose fields can
+/// not be read now is left as it is; its runs find out.
+void choose_modes(ApiClient& client,
+                  FieldCatalog& fields,
+                  Config& config,
+                  const std::stop_token& stop);
+
 } // namespace zohosyncd

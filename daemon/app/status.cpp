@@ -1,6 +1,7 @@
 #include "daemon/app/session.hpp"
 #include "daemon/app/verbs.hpp"
 #include "daemon/core/time.hpp"
+#include "daemon/core/zoho_field.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -26,6 +27,13 @@ std::optional<std::int64_t> freshness(const StreamState& state, std::chrono::sys
                                   : std::nullopt;
 }
 
+/// A full refresh without an anchor, of a module of records: nothing else stores that.
+bool is_read_whole(const StreamState& state) {
+    const auto endpoint = find_endpoint(state.key.stream);
+    return state.mode == to_string(StreamMode::full_refresh) && !state.anchor &&
+           state.last_success_at && !(endpoint && endpoint->kind != EndpointKind::records);
+}
+
 std::string trouble_of(const StreamState& state) {
     if (state.last_error.empty() && state.unverified) {
         return "verification needed: the table was taken over with its rows; run `zohosyncd verify "
@@ -35,7 +43,7 @@ std::string trouble_of(const StreamState& state) {
         return "verification needed: deletions since " + format_utc(*state.deletes_mark) +
                " may be unknown; run `zohosyncd verify --repair`";
     }
-    return state.last_error;
+    return state.last_error.empty() && is_read_whole(state) ? why_read_whole : state.last_error;
 }
 
 std::optional<std::uint64_t> rows_of(const StreamState& state, const RowCounts& counts) {
@@ -56,6 +64,8 @@ void print_json(const std::vector<StreamState>& states,
              {"target", state.key.target.text()},
              {"status", to_string(state.status)},
              {"mode", state.mode},
+             {"mode_reason",
+              is_read_whole(state) ? nlohmann::json(why_read_whole) : nlohmann::json()},
              {"freshness_seconds", fresh ? nlohmann::json(*fresh) : nlohmann::json()},
              {"anchor", json_of(state.anchor)},
              {"high_water_mark", json_of(state.high_water_mark)},

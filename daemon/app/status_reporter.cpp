@@ -29,6 +29,7 @@ plans_of(const Config& config, double stretch, std::chrono::sys_seconds now) {
         plan.stream = stream.endpoint.stream;
         plan.target = stream.target.text();
         plan.mode = to_string(stream.mode);
+        plan.mode_reason = stream.mode_reason;
         plan.schedule = stream.schedule.text();
         if (!stream.schedule.is_manual() && reads_everything(stream)) {
             const auto next = stream.schedule.next_after(now);

@@ -7,8 +7,10 @@
 #include "daemon/app/stream_hooks.hpp"
 #include "daemon/app/stream_verification.hpp"
 #include "daemon/app/target_sql_runner.hpp"
+#include "daemon/app/whole_run.hpp"
 #include "daemon/app/window_run.hpp"
 #include "daemon/core/errors.hpp"
+#include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/runtime/metrics.hpp"
@@ -230,6 +232,17 @@ void verify_after_run(const RunContext& context,
     }
 }
 
+/// A module's fields tell; what the configuration thought of it may be out of date.
+bool is_read_whole(const RunContext& context,
+                   const StreamConfig& stream,
+                   StreamMemory& memory,
+                   const std::stop_token& stop) {
+    if (context.fields.is_old(stream.endpoint.module)) {
+        memory.absent.clear(); // What was absent then may have come and gone again since.
+    }
+    return !has_versions(*context.fields.get(context.client, stream.endpoint.module, stop));
+}
+
 } // namespace
 
 void run_stream(const RunContext& context,
@@ -248,7 +261,12 @@ void run_stream(const RunContext& context,
     } else if (stream.window) {
         WindowRun(writing, stream, memory, stop).run();
     } else if (stream.endpoint.kind == EndpointKind::records) {
-        RecordsRun(writing, stream, memory, stop).run();
+        RecordsRun changes(writing, stream, memory, stop); // Asking for the fields is part of it.
+        if (is_read_whole(context, stream, memory, stop)) {
+            WholeRun(writing, stream, memory, stop).run();
+        } else {
+            changes.run();
+        }
     } else {
         LooseRun(writing, stream, stop).run();
     }

@@ -3,6 +3,7 @@
 #include "daemon/app/loose_verification.hpp"
 #include "daemon/app/records_verification.hpp"
 #include "daemon/core/errors.hpp"
+#include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/log.hpp"
 
 #include <limits>
@@ -48,7 +49,10 @@ bool advance(const RunContext& context,
              VerifyMemory& memory,
              std::size_t pages,
              const std::stop_token& stop) {
-    if (stream.endpoint.kind == EndpointKind::records) {
+    const bool has_times =
+        stream.endpoint.kind == EndpointKind::records &&
+        has_versions(*context.fields.get(context.client, stream.endpoint.module, stop));
+    if (has_times) {
         return RecordsVerification(context, stream, options, memory, stop).advance(pages);
     }
     memory.findings = LooseVerification(context, stream, options, stop).run();

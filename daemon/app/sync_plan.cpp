@@ -43,6 +43,9 @@ std::string stream_lines(const StreamPlan& stream) {
                     stream.requests,
                     stream.requests_per_cycle,
                     stream.credits_per_day);
+    if (!stream.mode_reason.empty()) {
+        text += "    " + stream.mode_reason + "\n";
+    }
     if (!stream.problem.empty()) {
         text += "    FAIL " + stream.problem + "\n";
     }
@@ -61,6 +64,7 @@ json stream_json(const StreamPlan& stream) {
             {"module", stream.module.empty() ? json() : json(stream.module)},
             {"target", stream.target},
             {"mode", stream.mode},
+            {"mode_reason", stream.mode_reason.empty() ? json() : json(stream.mode_reason)},
             {"from", time_or_null(stream.from)},
             {"fields", stream.fields},
             {"slices", stream.slices},

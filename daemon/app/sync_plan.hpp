@@ -16,6 +16,8 @@ struct StreamPlan {
     std::string module;
     std::string target;
     std::string mode;
+    std::string mode_reason; ///< Why it is not the mode of the file; mostly empty.
+    bool is_whole = false;   ///< The list is walked by id, as it has no Modified_Time.
     std::optional<std::chrono::sys_seconds>
         from; ///< Where the scan begins; none reads a whole list.
     std::size_t fields = 0;

@@ -102,8 +102,7 @@ void WindowRun::rest() {
 
 void WindowRun::prepare() {
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
-    const StreamSchema wanted =
-        schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
+    const StreamSchema wanted = schema_with_versions(stream_, *fields);
     prepared_ = recorder_.prepare(wanted);
     log_left_out(stream_, wanted, prepared_.schema, memory_.left_out);
     mapping_hash_ = mapping_hash(prepared_.schema);

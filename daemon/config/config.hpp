@@ -98,8 +98,10 @@ enum class DeleteMissing { soft, hard, none };
 struct StreamConfig {
     Endpoint endpoint;
     StreamMode mode = StreamMode::full_refresh;
+    std::string mode_reason; ///< Why it is another mode than the file asks for; mostly empty.
     TableName target;
     Schedule schedule;
+    bool has_default_schedule = false; ///< The file gives none: the mode decided.
     std::vector<std::string> tags;
     FieldSelection select;
     ColumnRules columns;
@@ -147,6 +149,9 @@ struct DaemonConfig {
     std::string formulas = "@daily";
     std::string state_dir; ///< Resolved: $STATE_DIRECTORY, else ~/.local/state/zohosyncd.
 };
+
+/// The schedule of streams that the file gives none.
+Schedule default_schedule(StreamMode mode);
 
 /// Everything a run needs to know, checked and immutable.
 struct Config {

@@ -31,12 +31,6 @@ void replace_all(std::string& text, std::string_view from, const std::string& to
     }
 }
 
-Schedule default_schedule(StreamMode mode) {
-    return Schedule::parse(mode == StreamMode::incremental ? "@every 5m"
-                           : mode == StreamMode::snapshot  ? "@daily" // Its table only grows.
-                                                           : "@every 1h");
-}
-
 class Loader {
 public:
     Loader(const ConfigOverrides& overrides, const Environment& environment, Problems& problems)
@@ -252,6 +246,7 @@ private:
         }
         stream.schedule =
             block.schedule.value ? *block.schedule.value : default_schedule(stream.mode);
+        stream.has_default_schedule = !block.schedule.value;
         stream.hooks = block.hooks;
         check_hooks(stream.hooks.pre);
         check_hooks(stream.hooks.post);
@@ -474,6 +469,12 @@ private:
 };
 
 } // namespace
+
+Schedule default_schedule(StreamMode mode) {
+    return Schedule::parse(mode == StreamMode::incremental ? "@every 5m"
+                           : mode == StreamMode::snapshot  ? "@daily" // Its table only grows.
+                                                           : "@every 1h");
+}
 
 Environment process_environment() {
     Environment environment;

@@ -45,15 +45,16 @@ StreamSchema asked_schema(const StreamSchema& schema) {
 }
 
 void fold_rows(const StreamSchema& asked, Batch& rows, Batch& out) {
+    const std::size_t data = asked.version_column ? 2 : 1; // As folded_schema() orders them.
     for (std::size_t row = 0; row < rows.rows(); ++row) {
         const auto id = rows.ids()[row];
         const auto version = rows.versions()[row];
-        if (version == std::chrono::sys_seconds::min()) {
+        if (asked.version_column && version == std::chrono::sys_seconds::min()) {
             out.column(1).append_null();
-        } else {
+        } else if (asked.version_column) {
             out.column(1).append(format_utc(version));
         }
-        auto& text = out.column(2).open();
+        auto& text = out.column(data).open();
         text += "{\"id\":\"" + std::to_string(id) + '"';
         for (std::size_t i = 1; i < asked.columns.size(); ++i) {
             const auto& field = asked.columns[i];
@@ -63,7 +64,7 @@ void fold_rows(const StreamSchema& asked, Batch& rows, Batch& out) {
             append_value(text, field, rows.column(i), row);
         }
         text += '}';
-        out.column(2).close(false);
+        out.column(data).close(false);
         out.end_row(id, version);
     }
     std::move(rows.quarantined().begin(),

@@ -1,6 +1,7 @@
 #include "daemon/core/slices.hpp"
 
 #include <optional>
+#include <set>
 #include <unordered_map>
 
 namespace zohosyncd {
@@ -33,10 +34,48 @@ std::optional<std::vector<std::size_t>> agreeing_rows(std::int64_t id,
     return rows;
 }
 
+bool is_same_row(const Batch& one, std::size_t row, const Batch& other, std::size_t other_row) {
+    for (std::size_t index = 1; index < one.columns(); ++index) {
+        const auto& a = one.column(index);
+        const auto& b = other.column(index);
+        if (a.is_null(row) != b.is_null(other_row) || a.value(row) != b.value(other_row)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// The rows of the second readings that hold the record, or nothing where any reading lacks it or
+/// the two of a slice differ.
+std::optional<std::vector<std::size_t>> settled_rows(std::int64_t id,
+                                                     std::span<const Batch> first,
+                                                     std::span<const RowIndex> first_rows,
+                                                     std::span<const Batch> second,
+                                                     std::span<const RowIndex> second_rows) {
+    std::vector<std::size_t> rows;
+    for (std::size_t slice = 0; slice < second.size(); ++slice) {
+        const auto before = first_rows[slice].find(id);
+        const auto after = second_rows[slice].find(id);
+        if (before == first_rows[slice].end() || after == second_rows[slice].end() ||
+            !is_same_row(first[slice], before->second, second[slice], after->second)) {
+            return std::nullopt;
+        }
+        rows.push_back(after->second);
+    }
+    return rows;
+}
+
 } // namespace
 
-std::vector<Slice> plan_slices(std::span<const std::string> fields, std::size_t version) {
-    const std::size_t fixed_characters = fields[0].size() + 1 + fields[version].size();
+std::vector<Slice> plan_slices(std::span<const std::string> fields,
+                               std::optional<std::size_t> version) {
+    Slice empty{{fields[0]}, {0}};
+    if (version) {
+        empty.fields.push_back(fields[*version]);
+        empty.columns.push_back(*version);
+    }
+    const std::size_t fixed_characters =
+        fields[0].size() + (version ? 1 + fields[*version].size() : 0);
     std::vector<Slice> slices;
     std::size_t characters = 0;
     for (std::size_t field = 1; field < fields.size(); ++field) {
@@ -47,7 +86,7 @@ std::vector<Slice> plan_slices(std::span<const std::string> fields, std::size_t 
         const bool fits = !slices.empty() && slices.back().fields.size() < max_fields_per_call &&
                           characters + added <= max_field_characters_per_call;
         if (!fits) {
-            slices.push_back({{fields[0], fields[version]}, {0, version}});
+            slices.push_back(empty);
             characters = fixed_characters;
         }
         slices.back().fields.push_back(fields[field]);
@@ -55,7 +94,7 @@ std::vector<Slice> plan_slices(std::span<const std::string> fields, std::size_t 
         characters += added;
     }
     if (slices.empty()) {
-        slices.push_back({{fields[0], fields[version]}, {0, version}});
+        slices.push_back(empty);
     }
     return slices;
 }
@@ -88,6 +127,37 @@ std::vector<std::int64_t> join_slices(std::span<const Slice> slices,
             }
         }
         out.end_row(id, version);
+    }
+    return unsettled;
+}
+
+std::vector<std::int64_t> join_readings(std::span<const Slice> slices,
+                                        std::span<const Batch> first,
+                                        std::span<const Batch> second,
+                                        Batch& out) {
+    std::vector<RowIndex> first_rows;
+    std::vector<RowIndex> second_rows;
+    std::set<std::int64_t> ids;
+    for (std::size_t slice = 0; slice < slices.size(); ++slice) {
+        first_rows.push_back(index_by_id(first[slice]));
+        second_rows.push_back(index_by_id(second[slice]));
+        ids.insert(first[slice].ids().begin(), first[slice].ids().end());
+        ids.insert(second[slice].ids().begin(), second[slice].ids().end());
+    }
+    std::vector<std::int64_t> unsettled;
+    for (const auto id : ids) {
+        const auto rows = settled_rows(id, first, first_rows, second, second_rows);
+        if (!rows) {
+            unsettled.push_back(id);
+            continue;
+        }
+        for (std::size_t slice = 0; slice < slices.size(); ++slice) {
+            for (std::size_t field = 1; field < slices[slice].columns.size(); ++field) {
+                out.column(slices[slice].columns[field])
+                    .copy_from(second[slice].column(field), (*rows)[slice]);
+            }
+        }
+        out.end_row(id, std::chrono::sys_seconds::min());
     }
     return unsettled;
 }

@@ -1,6 +1,5 @@
 #include "daemon/core/zoho_field.hpp"
 
-#include "daemon/core/errors.hpp"
 #include "daemon/core/identifiers.hpp"
 
 #include <algorithm>
@@ -78,13 +77,16 @@ Column column_of(const ZohoField& field) {
             field.is_rich_text ? std::optional(rich_text_in_lists) : std::nullopt};
 }
 
-/// Id, Modified_Time, and what is selected in one column. Fields by name, so that the column's text
-/// does not follow the order in which Zoho lists them.
+/// Id, Modified_Time where there is one, and what is selected in one column. Fields by name, so
+/// that the column's text does not follow the order in which Zoho lists them.
 StreamSchema folded_schema(StreamSchema all, const FieldSelection& select) {
     StreamSchema schema;
     schema.target = all.target;
-    schema.columns = {all.columns.front(), all.columns[*all.version_column]};
-    schema.version_column = 1;
+    schema.columns = {all.columns.front()};
+    if (all.version_column) {
+        schema.columns.push_back(all.columns[*all.version_column]);
+        schema.version_column = 1;
+    }
     schema.columns.push_back({data_column, "", "Record", "", "record", ColumnType::json, true, {}});
     schema.columns.back().alias = select.alias_of(data_column);
     all.columns.erase(all.columns.begin());
@@ -192,14 +194,14 @@ StreamSchema schema_of_records(const TableName& target,
         schema.columns.back().alias = select.alias_of(field.api_name);
         rules.apply_to(schema.columns.back());
     }
-    if (!schema.version_column) {
-        throw SyncError(
-            ErrorKind::schema_conflict,
-            "the module has no field Modified_Time, so its changes can not be followed; take "
-            "the stream out of the file");
-    }
     schema.options = rules.table_for(schema.columns);
     return schema;
+}
+
+bool has_versions(const std::vector<ZohoField>& fields) {
+    return std::any_of(fields.begin(), fields.end(), [](const ZohoField& field) {
+        return field.api_name == "Modified_Time" && is_delivered_by_lists(field);
+    });
 }
 
 std::string mapping_hash(const StreamSchema& schema) {

@@ -31,9 +31,9 @@ bool is_delivered_by_lists(const ZohoField& field);
 
 /// The schema of a module of records: `id` first, then the selected fields that list calls deliver
 /// in Zoho's order, under the rules. Whatever is selected, id and Modified_Time are kept: they are
-/// the key and the version of a row. Where the rules fold records, these two and the column `data`
-/// are all there is, and the fields stand in `folded`. Throws SyncError{schema_conflict} when the
-/// module has no Modified_Time.
+/// the key and the version of a row. Where the rules fold records, these and the column `data` are
+/// all there is, and the fields stand in `folded`. A module without Modified_Time gives a schema
+/// without a version.
 StreamSchema schema_of_records(const TableName& target,
                                const std::vector<ZohoField>& fields,
                                const FieldSelection& select = {},
@@ -52,6 +52,14 @@ constexpr const char* data_column = "data";
 
 /// The names that a `fields` parameter has to hold for the schema's columns, in their order.
 std::vector<std::string> fields_to_ask(const StreamSchema& schema);
+
+/// Whether a module with these fields can be read by what changed. Without Modified_Time its list
+/// can only be read whole.
+bool has_versions(const std::vector<ZohoField>& fields);
+
+/// Why a module without Modified_Time is read whole, in words for people.
+constexpr const char* why_read_whole =
+    "the module has no field Modified_Time: its list is read whole at each run";
 
 /// Stands for no mapping at all: rows were read under more than one. Never the hash of a schema.
 constexpr const char* mixed_mapping = "mixed";

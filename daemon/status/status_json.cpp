@@ -86,6 +86,7 @@ json stream_json(const StreamLine& line, const StatusView& view) {
     json out{{"stream", line.plan->stream},
              {"target", line.plan->target},
              {"mode", line.plan->mode},
+             {"mode_reason", json_of(line.plan->mode_reason)},
              {"schedule", line.plan->schedule},
              {"interval_seconds", json_of(line.plan->interval)},
              {"status", "never"},

@@ -44,7 +44,8 @@ struct StreamSetup {
     std::string stream;
     std::string target; ///< "schema.table"
     std::string mode;
-    std::string schedule;                         ///< As it was written.
+    std::string mode_reason; ///< Why it is not the mode of the file; mostly empty.
+    std::string schedule;    ///< As it was written.
     std::optional<std::chrono::seconds> interval; ///< Between two runs; unset when manual.
 };
 

@@ -57,7 +57,7 @@ void forget_rows_without_time(ListReader::Page& page) {
 
 std::vector<Slice> slices_of(const StreamSchema& schema) {
     std::vector<std::vector<std::size_t>> columns; // Of each field.
-    std::size_t version = 0;
+    std::optional<std::size_t> version;
     for (std::size_t column = 0; column < schema.columns.size(); ++column) {
         const bool is_next_part =
             column > 0 && schema.columns[column].source() == schema.columns[column - 1].source();
@@ -65,7 +65,7 @@ std::vector<Slice> slices_of(const StreamSchema& schema) {
             columns.emplace_back();
         }
         columns.back().push_back(column);
-        version = column == schema.version_column.value() ? columns.size() - 1 : version;
+        version = column == schema.version_column ? std::optional(columns.size() - 1) : version;
     }
     auto slices = plan_slices(fields_to_ask(schema), version);
     for (auto& slice : slices) {

@@ -22,7 +22,7 @@ std::vector<Slice> slices_of(const StreamSchema& schema);
 /// A record whose slices do not agree is fetched whole by its id. One instance per run of a stream.
 class ListReader {
 public:
-    /// `schema` names the fields.
+    /// `schema` names the fields. Without a version it can read single records only.
     ListReader(ApiClient& client, std::string module, const StreamSchema& schema);
 
     /// The ids and versions of the page's rows, kept here until the next read.

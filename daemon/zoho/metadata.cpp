@@ -62,11 +62,6 @@ bool is_about_the_list(const SyncError& error) {
 
 /// No organisation takes half of a module's fields away at once; a reply that is cut does.
 bool lacks_most_of(const std::vector<ZohoField>& before, const std::vector<ZohoField>& now) {
-    const auto has_version = [](const std::vector<ZohoField>& fields) {
-        return std::any_of(fields.begin(), fields.end(), [](const ZohoField& field) {
-            return field.api_name == "Modified_Time";
-        });
-    };
     std::set<std::string> ids;
     for (const auto& field : now) {
         ids.insert(field.id.empty() ? field.api_name : field.id);
@@ -74,7 +69,7 @@ bool lacks_most_of(const std::vector<ZohoField>& before, const std::vector<ZohoF
     const auto left = std::count_if(before.begin(), before.end(), [&](const ZohoField& field) {
         return ids.contains(field.id.empty() ? field.api_name : field.id);
     });
-    return (has_version(before) && !has_version(now)) ||
+    return (has_versions(before) && !has_versions(now)) ||
            static_cast<std::size_t>(left) * 2 < before.size();
 }
 

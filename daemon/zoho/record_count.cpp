@@ -167,6 +167,55 @@ std::optional<std::uint64_t> count_records(ApiClient& client,
     }
 }
 
+RecordCount
+count_whole_list(ApiClient& client, const std::string& module, const std::stop_token& stop) {
+    struct Page {
+        std::uint64_t rows = 0;
+        bool has_more = false;
+    };
+
+    const auto read = [&](int number) {
+        const ApiRequest request{"/" + module,
+                                 {{"fields", "id,Created_Time"},
+                                  {"sort_by", "id"},
+                                  {"sort_order", "asc"},
+                                  {"per_page", std::to_string(rows_per_page)},
+                                  {"page", std::to_string(number)}},
+                                 {}};
+        const auto reply = client.get(request, stop);
+        if (!reply.has_body()) {
+            return Page{};
+        }
+        const json body = json::parse(*reply.body, nullptr, false);
+        if (!body.is_object() || !body.contains("data") || !body["data"].is_array()) {
+            throw SyncError(ErrorKind::bad_response, "list reply: there is no list \"data\" in it");
+        }
+        const auto info = body.find("info");
+        return Page{body["data"].size(),
+                    info != body.end() && info->is_object() && info->value("more_records", false)};
+    };
+    int low = 0; // Has more behind it, or is in front of the list.
+    int high = 1;
+    Page page = read(high);
+    while (page.has_more && high < last_numbered_page) {
+        low = high;
+        high = std::min(2 * high, last_numbered_page);
+        page = read(high);
+    }
+    bool is_exact = !page.has_more;
+    while (is_exact && high - low > 1) {
+        const int middle = (low + high) / 2;
+        const Page found = read(middle);
+        if (found.has_more) {
+            low = middle;
+        } else {
+            high = middle;
+            page = found;
+        }
+    }
+    return {static_cast<std::uint64_t>(high - 1) * rows_per_page + page.rows, is_exact};
+}
+
 RecordCount sample_records(ApiClient& client,
                            const std::string& module,
                            std::chrono::sys_seconds since,

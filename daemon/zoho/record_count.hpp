@@ -31,6 +31,11 @@ RecordCount sample_records(ApiClient& client,
                            std::chrono::sys_seconds since,
                            const std::stop_token& stop);
 
+/// The records of a module without Modified_Time, by the page numbers of its list, for half a dozen
+/// credits: exact up to 2,000; beyond, so many at least. Throws SyncError.
+RecordCount
+count_whole_list(ApiClient& client, const std::string& module, const std::stop_token& stop);
+
 /// A stretch of time and how many records it holds.
 struct CountedSpan {
     std::chrono::sys_seconds begin;

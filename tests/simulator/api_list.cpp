@@ -178,7 +178,10 @@ Simulator::check_list(const Call& call, const Module& module, const Modes& mode)
             {{"limit", mode.page_row_limit}},
             "You can only get the first 2000 records without using page_token param");
     }
-    if (!is_one_of(call.param("sort_by").value_or("id"), {"id", "Created_Time", "Modified_Time"})) {
+    const bool sorts_by_missing =
+        call.param("sort_by") == "Modified_Time" && !module.has_modified_time;
+    if (sorts_by_missing ||
+        !is_one_of(call.param("sort_by").value_or("id"), {"id", "Created_Time", "Modified_Time"})) {
         return error_reply(400,
                            "INVALID_DATA",
                            {{"param_name", "sort_by"},

@@ -240,7 +240,7 @@ Reply Simulator::set_fields(const nlohmann::json& body) {
         std::erase(fields, FieldPtr{field});
     }
     for (const auto& added : body.value("add", nlohmann::json::array())) {
-        auto field = make_field(*module, added.at("api_name"), added.value("data_type", "text"));
+        auto field = make_field(*module, added);
         // No id is given twice, whatever went before.
         field.id += 1'000'000 * static_cast<std::int64_t>(++fields_added_);
         field.seed = mix(static_cast<std::uint64_t>(field.id));

@@ -29,7 +29,9 @@ std::string label_of(const Field& field) {
 void add_kind_details(nlohmann::json& json, const Field& field) {
     switch (field.kind) {
     case Kind::formula:
-        json["formula"] = {{"return_type", "double"}, {"expression", "Sum(1,2)"}};
+        json["formula"] = {
+            {"return_type", field.said_return_type.empty() ? "double" : field.said_return_type},
+            {"expression", "Sum(1,2)"}};
         break;
     case Kind::rollup_integer:
     case Kind::rollup_datetime: {
@@ -65,6 +67,15 @@ void add_kind_details(nlohmann::json& json, const Field& field) {
 }
 
 } // namespace
+
+Reply refusal(const std::string& code, const std::string& module) {
+    const bool is_unknown = code == "INVALID_MODULE";
+    return error_reply(is_unknown ? 400 : 403,
+                       code,
+                       is_unknown ? nlohmann::json{{"resource_path_index", 0}}
+                                  : nlohmann::json{{"permissions", {"Crm_Implied_View_" + module}}},
+                       is_unknown ? "the module name given seems to be invalid" : "permission denied");
+}
 
 nlohmann::json field_json(const Field& field) {
     const auto none = nlohmann::json::object();
@@ -120,6 +131,9 @@ nlohmann::json field_json(const Field& field) {
         json[name] = none;
     }
     add_kind_details(json, field);
+    if (json_type.empty()) {
+        json["json_type"] = nullptr;
+    }
     return json;
 }
 
@@ -190,6 +204,9 @@ Reply Simulator::fields_reply(const Call& call) {
                            {{"permissions", {"Crm_Implied_View_" + *name}}},
                            "permission denied");
     }
+    if (!module->fields_refusal.empty()) {
+        return refusal(module->fields_refusal, *name);
+    }
     auto* table = table_of(*name);
     if (table == nullptr) {
         return empty_reply(204);
@@ -199,6 +216,9 @@ Reply Simulator::fields_reply(const Call& call) {
         list.push_back(field_json(*field));
     }
     auto reply = json_reply({{"fields", list}});
+    if (!module->odd_fields.empty()) {
+        reply.body.insert(reply.body.find('[') + 1, module->odd_fields + ",");
+    }
     reply.rows = list.size();
     return reply;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <fstream>
 #include <functional>
 #include <optional>
 #include <sstream>
@@ -65,6 +66,14 @@ void set_bench(Options& options, const std::string& text) {
     });
 }
 
+void read_modules(Options& options, const std::string& file) {
+    std::ifstream in{file};
+    if (!in) {
+        throw std::invalid_argument("can not read " + file);
+    }
+    options.modules = nlohmann::json::parse(in);
+}
+
 const std::vector<Flag>& flags() {
     static const std::vector<Flag> table{
         {"--port", "port to listen on; 0 picks one", number(&Options::port)},
@@ -75,6 +84,7 @@ const std::vector<Flag>& flags() {
         {"--tie", "leads=1000: so many records share one second", counts(&Options::ties)},
         {"--per-second", "records per second of the past, at most", number(&Options::per_second)},
         {"--days", "how many days the seed data span", number(&Options::days)},
+        {"--modules", "a file of further modules, as JSON", read_modules},
         {"--users", "number of users", number(&Options::users)},
         {"--bench", "deals=1000000,fields=45[,leads=…]: pre-serialised modules", set_bench},
         {"--client-id", "", string(&Options::client_id)},

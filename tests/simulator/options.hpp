@@ -1,5 +1,7 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -14,6 +16,7 @@ struct Options {
     std::map<std::string, std::size_t> fields;  ///< modules widened to so many list fields
     std::map<std::string, std::size_t> ties;
     std::map<std::string, std::size_t> bench; ///< modules in bench mode, by record count
+    nlohmann::json modules = nlohmann::json::array(); ///< descriptions of further ones
     double scale = 1;
     double per_second = 3;
     std::int64_t days = 300;

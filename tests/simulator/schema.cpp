@@ -142,10 +142,16 @@ bool Field::is_virtual() const {
 }
 
 std::string_view Field::data_type() const {
+    if (!said_data_type.empty()) {
+        return said_data_type;
+    }
     return names_of(kind, api_name).data_type;
 }
 
 std::string_view Field::json_type() const {
+    if (!said_json_type.empty()) {
+        return said_json_type == "null" ? std::string_view{} : said_json_type;
+    }
     return names_of(kind, api_name).json_type;
 }
 
@@ -197,6 +203,47 @@ Field retyped(Field field, const std::string& data_type) {
         field.choices = picklist_values(field.api_name);
     }
     return field;
+}
+
+Field make_field(const Module& module, const nlohmann::json& description) {
+    auto field = make_field(
+        module, description.at("api_name"), description.value("data_type", std::string{"text"}));
+    field.length = description.value("length", field.length);
+    field.said_data_type = description.value("said_data_type", std::string{});
+    field.said_json_type = description.value("json_type", std::string{});
+    field.said_return_type = description.value("return_type", std::string{});
+    return field;
+}
+
+Module make_module(const nlohmann::json& description, std::int64_t number) {
+    constexpr std::int64_t first_suffix = 5'000'000; // Behind those of the tables.
+    Module module;
+    module.api_name = description.at("api_name");
+    module.module_name = description.value("module_name", module.api_name);
+    module.singular = module.api_name;
+    module.id = id_base + first_suffix + number;
+    module.generated_type = description.value("generated_type", std::string{"custom"});
+    module.status = description.value("status", std::string{"visible"});
+    module.api_supported = description.value("api_supported", true);
+    module.viewable = description.value("viewable", true);
+    module.has_records = description.contains("records");
+    module.has_deleted_list = description.value("deleted_list", module.has_records);
+    module.has_modified_time = description.value("modified_time", true);
+    module.fields_refusal = description.value("fields_refusal", std::string{});
+    module.list_refusal = description.value("list_refusal", std::string{});
+    for (const auto& odd : description.value("odd_fields", nlohmann::json::array())) {
+        module.odd_fields += (module.odd_fields.empty() ? "" : ",") + odd.dump();
+    }
+    if (module.has_records) {
+        for (const auto& field : description.value("fields", nlohmann::json::array())) {
+            module.fields.push_back(std::make_shared<const Field>(make_field(module, field)));
+        }
+        add_fields(module, system_fields());
+        std::erase_if(module.fields, [&](const auto& field) {
+            return field->kind == Kind::modified_time && !module.has_modified_time;
+        });
+    }
+    return module;
 }
 
 void widen(Module& module, std::size_t count) {

@@ -2,6 +2,8 @@
 
 #include "tests/simulator/clock.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -82,6 +84,10 @@ struct Field {
     std::int64_t id = 0;
     Micros added_at = 0;   ///< records not written since then hold null
     Micros retyped_at = 0; ///< values set by edits before are of another form
+    // What the metadata says instead of what the kind would; empty: the kind's.
+    std::string said_data_type;
+    std::string said_json_type; ///< "null" for null
+    std::string said_return_type;
 
     [[nodiscard]] bool is_virtual() const;
     [[nodiscard]] std::string_view data_type() const;
@@ -101,11 +107,18 @@ struct Module {
     bool viewable = true;
     bool has_records = false;
     bool has_deleted_list = true;
+    bool has_modified_time = true;
+    std::string fields_refusal; ///< code of a 403 or 400 to `settings/fields`
+    std::string list_refusal;   ///< the same to everything below the module's own path
+    std::string odd_fields;     ///< JSON texts, comma between, that the field list has besides
     std::vector<FieldPtr> fields;
 };
 
 /// The default organisation: every module of the fact sheet with its default fields.
 std::vector<Module> default_modules();
+
+/// A module as `--modules` describes it; see README.md.
+Module make_module(const nlohmann::json& description, std::int64_t number);
 
 /// Adds custom fields of all data types in turn until the module has `count` fields that a list
 /// call delivers.
@@ -116,6 +129,10 @@ Field make_field(const Module& module, const std::string& api_name, const std::s
 
 /// The field under another data type: the same id, and values of the other form.
 Field retyped(Field field, const std::string& data_type);
+
+/// A field as a module's description or the control API gives it: `api_name, data_type`, and for
+/// what only the metadata says `json_type, said_data_type, return_type`.
+Field make_field(const Module& module, const nlohmann::json& description);
 
 // Tables behind default_modules(), in schema_tables.cpp.
 struct ModuleRow {

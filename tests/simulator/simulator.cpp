@@ -136,6 +136,13 @@ Simulator::Simulator(Options options)
       users_(options_.users, world_.zone, world_.clock.now()), modules_(default_modules()),
       random_(options_.seed ^ 0xc4u) {
     world_.values.set_users(users_.references());
+    for (const auto& description : options_.modules) {
+        modules_.push_back(
+            make_module(description, static_cast<std::int64_t>(modules_.size())));
+        if (description.contains("records")) {
+            options_.records[modules_.back().api_name] = description["records"];
+        }
+    }
     std::map<std::string, SeedPlan> plans;
     std::int64_t first_id = id_base + ids_per_module;
     for (auto& module : modules_) {
@@ -349,6 +356,9 @@ Reply Simulator::route_module(const Call& call, const std::vector<std::string>& 
                            "NO_PERMISSION",
                            {{"permissions", {"Crm_Implied_View_" + parts[2]}}},
                            "permission denied");
+    }
+    if (!module->list_refusal.empty()) {
+        return refusal(module->list_refusal, parts[2]);
     }
     if (parts[2] == "Notes" && !modes().notes_allowed) {
         return error_reply(403, "NOT_SUPPORTED", {}, "This API is supported only for admin users");

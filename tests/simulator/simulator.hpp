@@ -168,4 +168,7 @@ std::vector<std::string> split_path(const std::string& path);
 
 nlohmann::json field_json(const Field& field);
 
+/// What Zoho answers where a module may not be seen.
+Reply refusal(const std::string& code, const std::string& module);
+
 } // namespace zohosim

@@ -88,5 +88,28 @@ TEST_CASE("rows become objects with every key, in the order of names") {
     CHECK(rows.quarantined().empty());
 }
 
+TEST_CASE("a module without Modified_Time is folded into its key and the column alone") {
+    auto fields = some_fields();
+    fields.erase(fields.begin() + 2);
+    ColumnRules rules;
+    rules.folds = true;
+    const auto schema = schema_of_records({"crm", "links"}, fields, {}, rules);
+    CHECK(names_of(schema.columns) == "id:bigint data:json");
+    CHECK_FALSE(schema.version_column);
+    const auto asked = asked_schema(schema);
+    CHECK(names_of(asked.columns) == "id:bigint Note:text Owner:json Subject:json");
+    CHECK_FALSE(asked.version_column);
+    Batch rows(asked.columns.size());
+    rows.column(1).append("n");
+    rows.column(2).append_null();
+    rows.column(3).append("\"s\"");
+    rows.end_row(41, std::chrono::sys_seconds::min());
+
+    Batch out(schema.columns.size());
+    fold_rows(asked, rows, out);
+    CHECK(out.ids() == std::vector<std::int64_t>{41});
+    CHECK(out.column(1).value(0) == R"({"id":"41","Note":"n","Owner":null,"Subject":"s"})");
+}
+
 } // namespace
 } // namespace zohosyncd

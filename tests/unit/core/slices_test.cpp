@@ -194,5 +194,57 @@ TEST_CASE("the last settled second is joined") {
     CHECK(got.out.rows() == 1);
 }
 
+TEST_CASE("without a version every slice carries the id alone") {
+    std::vector<std::string> fields{"id"};
+    while (fields.size() < 121) {
+        fields.push_back("F" + std::to_string(fields.size()));
+    }
+
+    const auto slices = plan_slices(fields, std::nullopt);
+
+    REQUIRE(slices.size() == 3);
+    std::multiset<std::string> seen;
+    for (const auto& slice : slices) {
+        CHECK(slice.fields.size() <= max_fields_per_call);
+        CHECK(slice.fields.front() == "id");
+        seen.insert(slice.fields.begin() + 1, slice.fields.end());
+    }
+    CHECK(seen == std::multiset<std::string>(fields.begin() + 1, fields.end()));
+}
+
+/// Rows of a slice with one field: id and value.
+Batch reading(const std::vector<std::pair<std::int64_t, const char*>>& rows) {
+    Batch batch(2);
+    for (const auto& [id, value] : rows) {
+        if (value == nullptr) {
+            batch.column(1).append_null();
+        } else {
+            batch.column(1).append(value);
+        }
+        batch.end_row(id, std::chrono::sys_seconds::min());
+    }
+    return batch;
+}
+
+TEST_CASE("records without a version are joined only where both readings agree") {
+    const std::vector<Slice> slices{{{"id", "A"}, {0, 1}}, {{"id", "B"}, {0, 2}}};
+    // 1 is still; A of 2 changed between the readings, B of 3 did; 4 left the first slice's page
+    // before the second was read; 5 is null twice; 6 became null.
+    const std::vector<Batch> first{reading({{1, "a"}, {2, "a"}, {3, "a"}, {5, nullptr}, {6, "a"}}),
+                                   reading({{1, "b"}, {2, "b"}, {3, "b"}, {4, "b"}, {5, "b"}, {6, "b"}})};
+    const std::vector<Batch> second{reading({{1, "a"}, {2, "A"}, {3, "a"}, {4, "a"}, {5, nullptr}, {6, nullptr}}),
+                                    reading({{1, "b"}, {2, "b"}, {3, "B"}, {4, "b"}, {5, "b"}, {6, "b"}})};
+    Batch out(3);
+
+    const auto unsettled = join_readings(slices, first, second, out);
+
+    CHECK(unsettled == std::vector<std::int64_t>{2, 3, 4, 6});
+    CHECK(out.ids() == std::vector<std::int64_t>{1, 5});
+    CHECK(out.column(1).value(0) == "a");
+    CHECK(out.column(2).value(0) == "b");
+    CHECK(out.column(1).is_null(1));
+    CHECK(out.column(2).value(1) == "b");
+}
+
 }  // namespace
 }  // namespace zohosyncd

@@ -141,13 +141,12 @@ TEST_CASE("a module's schema begins with its id and keeps Zoho's order") {
     CHECK(schema.target.text() == "zoho_crm.leads");
 }
 
-TEST_CASE("a module without Modified_Time can not be followed") {
-    try {
-        (void)schema_of_records({"s", "t"}, {field("Name", "text")});
-        FAIL("no error");
-    } catch (const SyncError& error) {
-        CHECK(error.kind() == ErrorKind::schema_conflict);
-    }
+TEST_CASE("a module without Modified_Time has a schema without a version") {
+    const std::vector<ZohoField> fields{field("Name", "text")};
+    CHECK_FALSE(has_versions(fields));
+    CHECK_FALSE(schema_of_records({"s", "t"}, fields).version_column);
+    CHECK(schema_of_records({"s", "t"}, fields).columns.size() == 2);
+    CHECK(has_versions({field("Modified_Time", "datetime")}));
 }
 
 TEST_CASE("the mapping's hash depends on names and types, not on their order") {
