@@ -5,11 +5,14 @@
 #include "daemon/net/curl_transport.hpp"
 #include "daemon/zoho/loose_lists.hpp"
 #include "daemon/zoho/metadata.hpp"
+#include "daemon/zoho/module_survey.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <string_view>
+#include <vector>
 
 namespace zohosyncd {
 namespace {
@@ -70,9 +73,11 @@ public:
         if (!organisation()) {
             return;
         }
-        for (const auto& stream : config_.streams) {
-            if (!endpoint(stream)) {
-                break;
+        if (find_modules()) {
+            for (const auto& stream : streams_) {
+                if (!endpoint(stream)) {
+                    break;
+                }
             }
         }
         credits(); // Last, so that Zoho's own count is the newest.
@@ -86,6 +91,80 @@ private:
     }
 
     std::string place(const std::string& key) const { return config_.source.lines.place(key); }
+
+    /// What the organisation has of the modules that are asked for by name or by 'module:*'. False
+    /// when that can not be told.
+    bool find_modules() {
+        streams_ = config_.streams;
+        const bool has_extra =
+            std::any_of(streams_.begin(), streams_.end(), [](const StreamConfig& stream) {
+                return !find_endpoint(stream.endpoint.stream);
+            });
+        if (!has_extra && !config_.every_module) {
+            return true;
+        }
+        path_ = "/settings/modules";
+        try {
+            modules_ = read_modules(*client_, stop_);
+        } catch (const SyncError& error) {
+            if (error.kind() == ErrorKind::stopped) {
+                throw;
+            }
+            if (error.kind() == ErrorKind::credits_exhausted) {
+                return false;
+            }
+            report_.fail("modules",
+                         is_about_scopes(error) ? missing_scope() : std::string(error.what()),
+                         is_about_scopes(error) ? place("inputs.scopes")
+                                                : config_.lines.place("streams"));
+            return false;
+        }
+        if (config_.every_module) {
+            add_every_module();
+        }
+        return true;
+    }
+
+    void add_every_module() {
+        std::set<std::string> taken(config_.excluded_modules.begin(),
+                                    config_.excluded_modules.end());
+        for (const auto& stream : config_.streams) {
+            taken.insert(stream.endpoint.module);
+        }
+        for (const auto& module : modules_) {
+            if (!taken.contains(module.api_name)) {
+                streams_.push_back(stream_for_module(config_, module.api_name));
+                unnamed_.insert(module.api_name);
+            }
+        }
+    }
+
+    /// Why Zoho's list of modules says that the stream can not be read; empty when it may be.
+    [[nodiscard]] std::string why_not_listed(const StreamConfig& stream) const {
+        if (find_endpoint(stream.endpoint.stream) && !unnamed_.contains(stream.endpoint.module)) {
+            return {}; // Zoho's own fourteen are asked themselves.
+        }
+        const auto found = std::find_if(modules_.begin(), modules_.end(), [&](const auto& module) {
+            return module.api_name == stream.endpoint.module;
+        });
+        return found == modules_.end()
+                   ? "the organisation has no module " + stream.endpoint.module +
+                         ": check the stream's name; `zohosyncd discover` lists what there is"
+                   : zohosyncd::why_not_listed(*found);
+    }
+
+    [[nodiscard]] std::string missing_scope() const {
+        return fmt::format("GET {} needs the scope {}: add it to inputs.scopes, and to the Self "
+                           "Client",
+                           path_,
+                           scope_for(path_));
+    }
+
+    [[nodiscard]] std::string place_of(const StreamConfig& stream) const {
+        const auto& name =
+            unnamed_.contains(stream.endpoint.module) ? "module:*" : stream.endpoint.stream;
+        return KeyLines{config_.file, "streams", stream.line, {}}.place(name);
+    }
 
     /// False when nothing more can be asked.
     bool organisation() {
@@ -257,6 +336,14 @@ private:
     bool endpoint(const StreamConfig& stream) {
         const std::string check = "endpoint " + stream.endpoint.stream;
         path_.clear();
+        if (const auto why = why_not_listed(stream); !why.empty()) {
+            if (unnamed_.contains(stream.endpoint.module)) {
+                report_.ok(check, "left out: " + why);
+            } else {
+                report_.fail(check, why, place_of(stream));
+            }
+            return true;
+        }
         try {
             report_.ok(check, read(stream));
             return true;
@@ -268,23 +355,32 @@ private:
                 return false; // Told with the credits.
             }
             if (is_about_scopes(error)) {
-                report_.fail(check,
-                             fmt::format("GET {} needs the scope {}: add it to inputs.scopes, and "
-                                         "to the Self Client",
-                                         path_,
-                                         scope_for(path_)),
-                             place("inputs.scopes"));
+                report_.fail(check, missing_scope(), place("inputs.scopes"));
                 return true;
             }
-            report_.fail(
-                check,
-                error.what(),
-                KeyLines{config_.file, "streams", stream.line, {}}.place(stream.endpoint.stream));
-            if (reaction_to(error.kind()) == Reaction::deny_stream) {
+            if (unnamed_.contains(stream.endpoint.module) &&
+                reaction_to(error.kind()) == Reaction::deny_stream) {
+                say_left_out(check, stream, error);
                 return true;
+            }
+            report_.fail(check, error.what(), place_of(stream));
+            if (reaction_to(error.kind()) == Reaction::deny_stream ||
+                error.kind() == ErrorKind::bad_response) {
+                return true; // One module's list of fields, say: it hides no other.
             }
             report_.fail("endpoints", "the others were not looked at: mend this first");
             return false;
+        }
+    }
+
+    /// 'module:*' asks for what can be read. A module without fields never can; one that is refused
+    /// could be.
+    void
+    say_left_out(const std::string& check, const StreamConfig& stream, const SyncError& error) {
+        if (error.zoho_code().empty()) {
+            report_.ok(check, std::string("left out: ") + error.what());
+        } else {
+            report_.warn(check, std::string("left out: ") + error.what(), place_of(stream));
         }
     }
 
@@ -298,12 +394,7 @@ private:
         path_ = "/settings/fields?module=" + endpoint.module;
         const auto fields = read_fields(*client_, endpoint.module, stop_);
         const bool is_whole = !has_versions(fields);
-        get({"/" + endpoint.module,
-             {{"fields", is_whole ? "id,Created_Time" : "id,Modified_Time"},
-              {"sort_by", is_whole ? "id" : "Modified_Time"},
-              {"sort_order", "asc"},
-              {"per_page", "1"}},
-             {}});
+        get(first_record_of(endpoint.module, fields));
         const bool reads_deletions = endpoint.has_delete_list && !is_whole &&
                                      stream.mode == StreamMode::incremental &&
                                      stream.delete_missing != DeleteMissing::none;
@@ -329,7 +420,10 @@ private:
     ZohoSession session_;
     std::unique_ptr<ApiClient> client_;
     ZohoOrganisation zoho_;
-    std::string path_; ///< Of the request under way.
+    std::vector<ZohoModule> modules_;
+    std::vector<StreamConfig> streams_; ///< Those of 'module:*' at the end.
+    std::set<std::string> unnamed_;     ///< Modules that only 'module:*' asks for.
+    std::string path_;                  ///< Of the request under way.
 };
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "daemon/app/verbs.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/zoho/metadata.hpp"
+#include "daemon/zoho/module_survey.hpp"
 
 #include <fmt/format.h>
 #include <fnmatch.h>
@@ -21,67 +22,114 @@ struct Found {
     bool is_incremental = false;
     std::size_t fields = 0;
     bool is_selected = false;
-    std::string problem; ///< Why it can not be read; empty when it can.
+    std::string problem = {}; ///< Why it can not be read; empty when it can.
+    std::string remark = {};  ///< Something else to know.
+    std::string kind = {};    ///< Zoho's generated_type: "default", "custom", "linking", …
+    std::string label = {};   ///< What people see in Zoho.
+
+    [[nodiscard]] const std::string& note() const { return problem.empty() ? remark : problem; }
 };
 
-bool is_selected(const Config* config, const Endpoint& endpoint) {
-    return config != nullptr &&
-           std::any_of(config->streams.begin(),
-                       config->streams.end(),
-                       [&](const StreamConfig& stream) { return stream.endpoint == endpoint; });
-}
+class Discovery {
+public:
+    Discovery(ApiClient& client,
+              const Config* selection,
+              const std::string& pattern,
+              const std::stop_token& stop)
+        : client_(client), selection_(selection), pattern_(pattern), stop_(stop) {}
 
-void count_fields(ApiClient& client, Found& found, const std::stop_token& stop) {
-    try {
-        const auto fields = read_fields(client, found.module, stop);
-        found.fields = static_cast<std::size_t>(
-            std::count_if(fields.begin(), fields.end(), is_delivered_by_lists));
-        found.is_incremental = has_versions(fields);
-    } catch (const SyncError& error) {
-        if (reaction_to(error.kind()) != Reaction::deny_stream) {
-            throw;
+    std::vector<Found> find_all() {
+        const auto modules = read_modules(client_, stop_);
+        for (const auto& endpoint : known_endpoints()) {
+            const auto module =
+                std::find_if(modules.begin(), modules.end(), [&](const ZohoModule& candidate) {
+                    return candidate.api_name == endpoint.module;
+                });
+            if (is_wanted(endpoint)) {
+                add(endpoint, module == modules.end() ? nullptr : &*module);
+            }
         }
-        found.problem = error.zoho_code().empty() ? "no fields" : error.zoho_code();
+        for (const auto& module : modules) {
+            const Endpoint endpoint = endpoint_for_module(module.api_name);
+            if (!is_known(endpoint) && is_wanted(endpoint)) {
+                add(endpoint, &module);
+            }
+        }
+        return std::move(all_);
     }
-}
 
-std::vector<Found> find_all(ApiClient& client,
-                            const Config* selection,
-                            const std::string& pattern,
-                            const std::stop_token& stop) {
-    const auto is_wanted = [&pattern](const Endpoint& endpoint) {
-        return pattern.empty() ||
-               fnmatch(pattern.c_str(), endpoint.stream.c_str(), FNM_CASEFOLD) == 0;
-    };
-    std::vector<Found> all;
-    for (const auto& endpoint : known_endpoints()) {
-        if (!is_wanted(endpoint)) {
-            continue;
+private:
+    /// A module may have the name of a stream that is another one, such as "Users".
+    static bool is_known(const Endpoint& endpoint) {
+        const auto& known = known_endpoints();
+        return std::find(known.begin(), known.end(), endpoint) != known.end();
+    }
+
+    [[nodiscard]] bool is_wanted(const Endpoint& endpoint) const {
+        return pattern_.empty() ||
+               fnmatch(pattern_.c_str(), endpoint.stream.c_str(), FNM_CASEFOLD) == 0;
+    }
+
+    [[nodiscard]] bool
+    is_selected(const Endpoint& endpoint, const ZohoModule* module, bool is_readable) const {
+        if (selection_ == nullptr) {
+            return false;
         }
-        Found found{
-            endpoint.stream, endpoint.module, false, 0, is_selected(selection, endpoint), {}};
+        const bool has_stream =
+            std::any_of(selection_->streams.begin(),
+                        selection_->streams.end(),
+                        [&](const StreamConfig& stream) { return stream.endpoint == endpoint; });
+        const auto& excluded = selection_->excluded_modules;
+        return has_stream ||
+               (selection_->every_module && module != nullptr && is_readable &&
+                std::find(excluded.begin(), excluded.end(), module->api_name) == excluded.end());
+    }
+
+    /// `module` is how Zoho lists it; null where it does not.
+    void add(const Endpoint& endpoint, const ZohoModule* module) {
+        Found found{endpoint.stream, endpoint.module};
+        found.problem = module == nullptr ? std::string{} : why_not_listed(*module);
         if (endpoint.kind == EndpointKind::records) {
-            count_fields(client, found, stop);
+            if (found.problem.empty()) {
+                look_at_records(found);
+            }
+            remark(found, module);
         }
-        all.push_back(std::move(found));
+        found.is_selected = is_selected(endpoint, module, found.problem.empty());
+        all_.push_back(std::move(found));
     }
-    for (const auto& module : read_modules(client, stop)) {
-        const Endpoint endpoint = endpoint_for_module(module.api_name);
-        if (find_endpoint(endpoint.stream) || !is_wanted(endpoint)) {
-            continue;
+
+    void look_at_records(Found& found) {
+        auto survey = survey_module(client_, found.module, stop_);
+        found.fields = static_cast<std::size_t>(
+            std::count_if(survey.fields.begin(), survey.fields.end(), is_delivered_by_lists));
+        found.is_incremental = survey.problem.empty() && has_versions(survey.fields);
+        found.problem = std::move(survey.problem);
+        if (found.problem.empty() && !found.is_incremental) {
+            found.remark = why_read_whole;
         }
-        Found found{
-            endpoint.stream, endpoint.module, false, 0, is_selected(selection, endpoint), {}};
-        if (!module.is_api_supported) {
-            found.problem = "not supported by the API";
-        } else if (!module.is_viewable) {
-            found.problem = "not visible to the token's user";
-        } else {
-            count_fields(client, found, stop);
-        }
-        all.push_back(std::move(found));
     }
-    return all;
+
+    static void remark(Found& found, const ZohoModule* module) {
+        if (module == nullptr) {
+            return;
+        }
+        found.kind = module->generated_type;
+        found.label = module->label;
+        if (!module->status.empty() && module->status != "visible") {
+            found.remark += (found.remark.empty() ? "" : "; ") + module->status;
+        }
+    }
+
+    ApiClient& client_;
+    const Config* selection_;
+    const std::string& pattern_;
+    const std::stop_token& stop_;
+    std::vector<Found> all_;
+};
+
+nlohmann::json text_or_null(const std::string& text) {
+    return text.empty() ? nlohmann::json() : nlohmann::json(text);
 }
 
 void print_json(const std::vector<Found>& all) {
@@ -93,8 +141,10 @@ void print_json(const std::vector<Found>& all) {
              {"incremental", found.is_incremental},
              {"fields", found.fields},
              {"selected", found.is_selected},
-             {"problem",
-              found.problem.empty() ? nlohmann::json() : nlohmann::json(found.problem)}});
+             {"kind", text_or_null(found.kind)},
+             {"label", text_or_null(found.label)},
+             {"problem", text_or_null(found.problem)},
+             {"remark", text_or_null(found.remark)}});
     }
     std::cout << list.dump(2) << "\n";
 }
@@ -107,7 +157,7 @@ nlohmann::ordered_json rows_of(const std::vector<Found>& all) {
                         found.is_incremental,
                         found.fields,
                         found.is_selected,
-                        found.problem});
+                        found.note()});
     }
     return rows;
 }
@@ -123,16 +173,23 @@ void print_rows_as_json(const std::vector<Found>& all) {
 }
 
 /// Names of streams and modules are plain identifiers; what a note says is quoted.
+std::string quoted_note(std::string note) {
+    for (auto at = note.find('"'); at != std::string::npos; at = note.find('"', at + 2)) {
+        note.insert(at, 1, '"');
+    }
+    return "\"" + note + "\"";
+}
+
 void print_csv(const std::vector<Found>& all) {
     std::cout << fmt::format("{}\n", fmt::join(titles, ","));
     for (const auto& found : all) {
-        std::cout << fmt::format("{},{},{},{},{},\"{}\"\n",
+        std::cout << fmt::format("{},{},{},{},{},{}\n",
                                  found.stream,
                                  found.module,
                                  found.is_incremental,
                                  found.fields,
                                  found.is_selected,
-                                 found.problem);
+                                 quoted_note(found.note()));
     }
 }
 
@@ -151,7 +208,7 @@ void print_table(const std::vector<Found>& all) {
                                  found.is_incremental ? "yes" : "no",
                                  found.fields,
                                  found.is_selected ? "yes" : "no",
-                                 found.problem);
+                                 found.note());
     }
 }
 
@@ -183,7 +240,7 @@ ExitCode discover_verb(const ZohoConnection& source,
     RequestGate gate(gate_limits(source), clock);
     ZohoSession session(source, daemon, gate, clock);
     const auto client = session.make_client();
-    print(find_all(*client, selection, options.pattern, stop), options.format);
+    print(Discovery(*client, selection, options.pattern, stop).find_all(), options.format);
     return ExitCode::ok;
 }
 

@@ -2,6 +2,7 @@
 
 #include "daemon/app/run_recorder.hpp"
 #include "daemon/core/errors.hpp"
+#include "daemon/core/zoho_field.hpp"
 #include "daemon/net/curl_transport.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
@@ -10,6 +11,7 @@
 #include "sinks/sqlite/sqlite_sink.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 namespace zohosyncd {
@@ -53,8 +55,13 @@ bool concerns_one_stream(const SyncError& error) {
             reaction == Reaction::back_off_stream);
 }
 
-/// Some modules of every organisation list no field at all, such as Visits (zoho-api-facts §5.2).
-/// Nobody asked for them by name, so that is no failure.
+void say_left_out(const std::string& module, const std::string& why, Level level) {
+    log::event(level, "module_left_out", {kv("stream", module), kv("error", why)});
+}
+
+/// Nobody asked for the modules of 'module:*' by name: one whose fields Zoho refuses, or that has
+/// none, such as Visits (zoho-api-facts §5.2), is left out. What fails in another way may be mended
+/// by the time that its stream runs.
 bool has_fields(ApiClient& client,
                 FieldCatalog& fields,
                 const std::string& module,
@@ -63,13 +70,24 @@ bool has_fields(ApiClient& client,
         (void)fields.get(client, module, stop);
         return true;
     } catch (const SyncError& error) {
-        if (error.kind() != ErrorKind::denied || !error.zoho_code().empty()) {
+        if (!concerns_one_stream(error)) {
             throw;
         }
-        log::event(
-            Level::info, "module_left_out", {kv("stream", module), kv("error", error.what())});
+        if (reaction_to(error.kind()) != Reaction::deny_stream) {
+            return true;
+        }
+        say_left_out(module, error.what(), error.zoho_code().empty() ? Level::info : Level::warn);
         return false;
     }
+}
+
+/// Names of tables, for a target that may fold their case.
+std::string folded(const TableName& table) {
+    std::string text = table.text();
+    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
+        return static_cast<char>(std::tolower(c));
+    });
+    return text;
 }
 
 } // namespace
@@ -229,17 +247,33 @@ void expand_every_module(ApiClient& client,
         return;
     }
     std::set<std::string> taken;
+    std::set<std::string> tables;
     for (const auto& stream : config.streams) {
         taken.insert(stream.endpoint.module);
+        tables.insert(folded(stream.target));
     }
     taken.insert(config.excluded_modules.begin(), config.excluded_modules.end());
     for (const auto& module : read_modules(client, stop)) {
-        if (!module.is_api_supported || !module.is_viewable || taken.contains(module.api_name)) {
+        if (taken.contains(module.api_name)) {
             continue;
         }
-        if (has_fields(client, fields, module.api_name, stop)) {
-            config.streams.push_back(stream_for_module(config, module.api_name));
+        if (const auto why = why_not_listed(module); !why.empty()) {
+            say_left_out(module.api_name, why, Level::debug); // Dozens in every organisation.
+            continue;
         }
+        auto stream = stream_for_module(config, module.api_name);
+        if (!has_fields(client, fields, module.api_name, stop)) {
+            continue;
+        }
+        if (!tables.insert(folded(stream.target)).second) {
+            say_left_out(module.api_name,
+                         "its table would be " + stream.target.text() +
+                             ", which another stream has: give it a stream with an `object` of "
+                             "its own",
+                         Level::warn);
+            continue;
+        }
+        config.streams.push_back(std::move(stream));
     }
 }
 

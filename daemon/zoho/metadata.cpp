@@ -1,6 +1,7 @@
 #include "daemon/zoho/metadata.hpp"
 
 #include "daemon/core/errors.hpp"
+#include "daemon/core/text.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/zoho/json_text.hpp"
@@ -25,6 +26,12 @@ bool flag_at(const json& object, const char* key) {
 /// The array under `key`; anything else is no success, whatever the status (zoho-api-facts §15.2).
 json list_in(const std::string& body, const char* key) {
     json reply = json::parse(body, nullptr, false);
+    if (reply.is_discarded()) {
+        // Half a character in one label must not hide the whole list.
+        std::string clean;
+        append_clean_json(clean, body);
+        reply = json::parse(clean, nullptr, false);
+    }
     if (reply.is_object() && reply.contains(key) && reply[key].is_array()) {
         return std::move(reply[key]);
     }
@@ -71,6 +78,49 @@ bool lacks_most_of(const std::vector<ZohoField>& before, const std::vector<ZohoF
     });
     return (has_versions(before) && !has_versions(now)) ||
            static_cast<std::size_t>(left) * 2 < before.size();
+}
+
+// Zoho's own are at most 50 characters long; a list call takes 1,000 for all its names together.
+constexpr std::size_t longest_api_name = 200;
+
+/// Why an entry of the list can not be asked for by its name; empty when it can.
+std::string why_no_field(const json& entry) {
+    if (!entry.is_object()) {
+        return "it is no JSON object";
+    }
+    const auto name = text_at(entry, "api_name");
+    if (name.empty()) {
+        return "it has no api_name";
+    }
+    if (name.size() > longest_api_name) {
+        return "its api_name is longer than " + std::to_string(longest_api_name) + " bytes";
+    }
+    const bool is_plain = std::none_of(name.begin(), name.end(), [](char c) {
+        return c == ',' || static_cast<unsigned char>(c) < ' ';
+    });
+    return is_plain ? "" : "its api_name holds a comma or a control character";
+}
+
+void log_oddities(const std::string& module, const std::vector<FieldList::Oddity>& oddities) {
+    for (const auto& odd : oddities) {
+        log::event(
+            log::Level::warn,
+            "odd_field",
+            {log::kv("module", module), log::kv("item", odd.field), log::kv("hint", odd.what)});
+    }
+}
+
+FieldList
+read_field_list(ApiClient& client, const std::string& module, const std::stop_token& stop) {
+    const auto reply = client.get({"/settings/fields", {{"module", module}}, {}}, stop);
+    auto list = reply.has_body() ? parse_field_list(*reply.body) : FieldList{};
+    if (list.fields.empty()) {
+        log_oddities(module, list.oddities);
+        throw SyncError(ErrorKind::denied,
+                        "Zoho lists no fields for module " + module +
+                            ": it can not be read through the API; disable the stream");
+    }
+    return list;
 }
 
 } // namespace
@@ -128,9 +178,9 @@ FieldCatalog::get(ApiClient& client, const std::string& module, const std::stop_
     if (entry.fields && clock_.now() < entry.good_until) {
         return entry.fields;
     }
-    ZohoFields fields;
+    FieldList list;
     try {
-        fields = std::make_shared<const std::vector<ZohoField>>(read_fields(client, module, stop));
+        list = read_field_list(client, module, stop);
     } catch (const SyncError& error) {
         if (!entry.fields || !is_about_the_list(error) || entry.doubt.said(clock_.now())) {
             throw;
@@ -138,45 +188,74 @@ FieldCatalog::get(ApiClient& client, const std::string& module, const std::stop_
         return keep(module, std::move(entry), error.what());
     }
     ZOHOSYNCD_FAILPOINT("fields.read");
+    auto fields = std::make_shared<const std::vector<ZohoField>>(std::move(list.fields));
     if (entry.fields && lacks_most_of(*entry.fields, *fields) && !entry.doubt.said(clock_.now())) {
         return keep(module,
                     std::move(entry),
                     "the list of fields has " + std::to_string(fields->size()) + " of " +
                         std::to_string(entry.fields->size()) + " fields, or lacks Modified_Time");
     }
+    if (list.oddities != entry.oddities) {
+        log_oddities(module, list.oddities);
+    }
     const std::lock_guard lock(mutex_);
-    entries_[module] = {fields, clock_.now() + max_age_};
+    entries_[module] = {fields, clock_.now() + max_age_, {}, std::move(list.oddities)};
     return fields;
 }
 
-std::vector<ZohoField> parse_fields(const std::string& body) {
-    std::vector<ZohoField> fields;
+FieldList parse_field_list(const std::string& body) {
+    FieldList list;
+    std::set<std::string> seen;
+    std::size_t place = 0;
     for (const auto& entry : list_in(body, "fields")) {
-        if (!entry.is_object() || text_at(entry, "api_name").empty()) {
-            continue; // One odd entry must not hide the module.
+        ++place;
+        const std::string wrong = why_no_field(entry);
+        const std::string name = entry.is_object() ? text_at(entry, "api_name") : std::string{};
+        const std::string shown =
+            name.empty() || !wrong.empty() ? "entry " + std::to_string(place) : name;
+        if (!wrong.empty()) { // One odd entry must not hide the module.
+            list.oddities.push_back({shown, wrong + ": it is left out"});
+            continue;
         }
-        fields.push_back({text_at(entry, "api_name"),
-                          label_of(entry),
-                          text_at(entry, "id"),
-                          text_at(entry, "data_type"),
-                          text_at(entry, "json_type"),
-                          return_type_of(entry),
-                          is_rich_text(entry),
-                          flag_at(entry, "virtual_field")});
+        if (!seen.insert(name).second) {
+            list.oddities.push_back({shown, "it is listed twice: the first one counts"});
+            continue;
+        }
+        list.fields.push_back({name,
+                               label_of(entry),
+                               text_at(entry, "id"),
+                               text_at(entry, "data_type"),
+                               text_at(entry, "json_type"),
+                               return_type_of(entry),
+                               is_rich_text(entry),
+                               flag_at(entry, "virtual_field")});
+        if (list.fields.back().data_type.empty() && list.fields.back().json_type.empty()) {
+            list.oddities.push_back({shown, "it has no data_type: it is stored as text"});
+        }
     }
-    return fields;
+    return list;
+}
+
+std::vector<ZohoField> parse_fields(const std::string& body) {
+    return parse_field_list(body).fields;
 }
 
 std::vector<ZohoField>
 read_fields(ApiClient& client, const std::string& module, const std::stop_token& stop) {
-    const auto reply = client.get({"/settings/fields", {{"module", module}}, {}}, stop);
-    auto fields = reply.has_body() ? parse_fields(*reply.body) : std::vector<ZohoField>{};
-    if (fields.empty()) {
-        throw SyncError(ErrorKind::denied,
-                        "Zoho lists no fields for module " + module +
-                            ": it can not be read through the API; disable the stream");
+    auto list = read_field_list(client, module, stop);
+    log_oddities(module, list.oddities);
+    return std::move(list.fields);
+}
+
+std::string why_not_listed(const ZohoModule& module) {
+    if (!module.is_api_supported) {
+        return "not supported by the API: Zoho does not offer its records (api_supported is false)";
     }
-    return fields;
+    if (!module.is_viewable) {
+        return "not visible to the token's user (viewable is false): give the user's profile the "
+               "module";
+    }
+    return {};
 }
 
 std::vector<ZohoModule> parse_modules(const std::string& body) {
@@ -189,7 +268,8 @@ std::vector<ZohoModule> parse_modules(const std::string& body) {
                            text_at(entry, "plural_label"),
                            text_at(entry, "generated_type"),
                            flag_at(entry, "api_supported"),
-                           flag_at(entry, "viewable")});
+                           flag_at(entry, "viewable"),
+                           text_at(entry, "status")});
     }
     return modules;
 }

@@ -36,6 +36,20 @@ private:
 /// While it is not believed yet, Zoho is asked again this often.
 constexpr std::chrono::minutes between_confirmations{20};
 
+/// What a list of fields holds.
+struct FieldList {
+    /// An entry that is not quite what it should be.
+    struct Oddity {
+        std::string field; ///< Its API name, or its place in the list.
+        std::string what;  ///< What is wrong and what follows.
+
+        bool operator==(const Oddity&) const = default;
+    };
+
+    std::vector<ZohoField> fields;
+    std::vector<Oddity> oddities;
+};
+
 /// The fields of each module, asked for at most once per `max_age`. A list that can not be read, or
 /// that lacks most of the fields of the one before, changes nothing before it is confirmed.
 /// Thread-safe: shared by the fetchers, who never read the same module at once.
@@ -55,6 +69,7 @@ private:
         ZohoFields fields;
         Clock::TimePoint good_until;
         Confirmation doubt = {};
+        std::vector<FieldList::Oddity> oddities = {}; ///< They were said.
     };
 
     [[nodiscard]] Entry entry_of(const std::string& module);
@@ -69,9 +84,13 @@ private:
 /// Whether it is what read_fields() throws for a module without fields.
 bool says_no_fields(const SyncError& error);
 
-/// `GET settings/fields`. Throws SyncError{bad_response} when the reply has no fields.
+/// `GET settings/fields`. Entries that are no usable field are left out, each with a warning that
+/// names it. Throws SyncError{denied} when the module has no fields, SyncError{bad_response} when
+/// the reply is no list of them.
 std::vector<ZohoField>
 read_fields(ApiClient& client, const std::string& module, const std::stop_token& stop);
+
+FieldList parse_field_list(const std::string& body);
 std::vector<ZohoField> parse_fields(const std::string& body);
 
 /// One module of the organisation, as `GET settings/modules` lists it.
@@ -81,7 +100,11 @@ struct ZohoModule {
     std::string generated_type;
     bool is_api_supported = false;
     bool is_viewable = false;
+    std::string status = {}; ///< "visible", "user_hidden", "system_hidden", …; may be empty.
 };
+
+/// Why Zoho's own list says that its records can not be read; empty when they may be.
+std::string why_not_listed(const ZohoModule& module);
 
 std::vector<ZohoModule> read_modules(ApiClient& client, const std::stop_token& stop);
 std::vector<ZohoModule> parse_modules(const std::string& body);

@@ -369,7 +369,7 @@ def read_rows(target, stream, columns):
     rows, repeated = {}, []
     key = next(i for i, c in enumerate(columns) if c.api_name == "id")
     cursor = target.connection().cursor()
-    cursor.execute("select %s from %s" % (", ".join(select_list(target, columns)), target.table(stream)))
+    cursor.execute("select %s from %s" % (", ".join(select_list(target, columns)), target.quoted_table(stream)))
     while True:
         block = cursor.fetchmany(2000)
         if not block:

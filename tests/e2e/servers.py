@@ -218,6 +218,10 @@ class PostgresServer:
             connection.close()
 
 
+def quoted(name):
+    return ".".join('"%s"' % part for part in name.split("."))
+
+
 class PostgresTarget:
     """A database of its own for one test."""
 
@@ -254,6 +258,9 @@ class PostgresTarget:
 
     def table(self, stream):
         return "zoho_crm." + stream.lower()
+
+    def quoted_table(self, stream):
+        return quoted(self.table(stream))
 
     def has_table(self, name):
         return self.rows("select to_regclass(%s)", name)[0][0] is not None
@@ -312,6 +319,9 @@ class SqliteTarget:
 
     def table(self, stream):
         return stream.lower()
+
+    def quoted_table(self, stream):
+        return quoted(self.table(stream))
 
     def has_table(self, name):
         return bool(self.rows("select 1 from sqlite_master where type = 'table' and name = ?", name))

@@ -1,6 +1,5 @@
-#include "daemon/zoho/metadata.hpp"
-
 #include "daemon/core/errors.hpp"
+#include "daemon/zoho/metadata.hpp"
 #include "tests/fakes/zoho_client.hpp"
 
 #include <doctest/doctest.h>
@@ -60,7 +59,8 @@ TEST_CASE("a module without fields is denied") {
     }
 
     CHECK(kind == ErrorKind::denied);
-    CHECK(zoho.script.requests()[0].url == "https://www.zohoapis.com/crm/v6/settings/fields?module=Visits");
+    CHECK(zoho.script.requests()[0].url ==
+          "https://www.zohoapis.com/crm/v6/settings/fields?module=Visits");
 }
 
 TEST_CASE("field lists are asked for again only when they are old") {
@@ -156,6 +156,47 @@ TEST_CASE("a list of fields that seems to have changed is asked for at once") {
     CHECK(zoho.script.requests().size() == 2);
 }
 
+TEST_CASE("an odd entry of a field list is named, and hides no other") {
+    const auto list = parse_field_list(
+        R"({"fields":[7,{"field_label":"x"},{"api_name":"A","data_type":null},{"api_name":"B,C","data_type":"text"},)"
+        R"({"api_name":"D\u0000","data_type":"text"},{"api_name":["E"]},{"api_name":"F","data_type":"hologram"},)"
+        R"({"api_name":"F","data_type":"text"},{"api_name":")" +
+        std::string(201, 'x') +
+        R"(","data_type":"text"},{"api_name":"G","data_type":"formula","formula":[],"ui_type":"x"}]})");
+
+    std::vector<std::string> names;
+    for (const auto& field : list.fields) {
+        names.push_back(field.api_name);
+    }
+    CHECK(names == std::vector<std::string>{"A", "F", "G"});
+    CHECK(list.fields[1].data_type == "hologram");
+    CHECK(column_type_of(list.fields[0]) == ColumnType::text);
+    CHECK(column_type_of(list.fields[2]) == ColumnType::text);
+    std::vector<std::string> odd;
+    for (const auto& oddity : list.oddities) {
+        odd.push_back(oddity.field);
+    }
+    CHECK(odd == std::vector<std::string>{
+                     "entry 1", "entry 2", "A", "entry 4", "entry 5", "entry 6", "F", "entry 9"});
+}
+
+TEST_CASE("half a character in one label does not hide the fields") {
+    const auto fields = parse_fields("{\"fields\":[{\"api_name\":\"A\",\"field_label\":\"\\ud800 "
+                                     "\xff\"},{\"api_name\":\"B\"}]}");
+
+    REQUIRE(fields.size() == 2);
+    CHECK(fields[1].api_name == "B");
+}
+
+TEST_CASE("Zoho's list of modules says which can not be read, and why") {
+    ZohoModule module{"X", "X", "custom", true, true};
+    CHECK(why_not_listed(module).empty());
+    module.is_viewable = false;
+    CHECK(why_not_listed(module).find("viewable is false") != std::string::npos);
+    module.is_api_supported = false;
+    CHECK(why_not_listed(module).find("api_supported is false") != std::string::npos);
+}
+
 TEST_CASE("modules are listed with what decides whether they can be read") {
     const auto modules = parse_modules(
         R"({"modules":[{"api_name":"Leads","plural_label":"Leads","generated_type":"default","api_supported":true,)"
@@ -171,9 +212,10 @@ TEST_CASE("modules are listed with what decides whether they can be read") {
 
 TEST_CASE("the organisation is known by its zgid") {
     ZohoClient zoho;
-    zoho.script.reply(200,
-                      R"({"org":[{"id":"5725767000000020005","zgid":"808232144",)"
-                      R"("license_details":{"paid_type":"enterprise","users_license_purchased":10}}]})");
+    zoho.script.reply(
+        200,
+        R"({"org":[{"id":"5725767000000020005","zgid":"808232144",)"
+        R"("license_details":{"paid_type":"enterprise","users_license_purchased":10}}]})");
 
     const auto organisation = read_organisation(zoho.api, {});
 
@@ -190,9 +232,14 @@ TEST_CASE("credits per day follow the edition and the licences") {
         std::uint64_t want;
     };
 
-    const Case cases[] = {{"free", 3, 5'000},           {"standard", 10, 52'500},          {"standard", 1'000, 100'000},
-                          {"professional", 100, 100'000}, {"enterprise", 100'000, 5'000'000}, {"ultimate", 10, 70'000},
-                          {"", 10, 5'000},              {"new edition", 10, 5'000}};
+    const Case cases[] = {{"free", 3, 5'000},
+                          {"standard", 10, 52'500},
+                          {"standard", 1'000, 100'000},
+                          {"professional", 100, 100'000},
+                          {"enterprise", 100'000, 5'000'000},
+                          {"ultimate", 10, 70'000},
+                          {"", 10, 5'000},
+                          {"new edition", 10, 5'000}};
     for (const auto& c : cases) {
         CAPTURE(c.edition);
         ZohoOrganisation organisation;
@@ -202,5 +249,5 @@ TEST_CASE("credits per day follow the edition and the licences") {
     }
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd
