@@ -4,6 +4,7 @@
 #include "sinks/sqlite/page_writer.hpp"
 
 #include <string>
+#include <vector>
 
 namespace zohosyncd::sqlite {
 namespace {
@@ -83,14 +84,15 @@ std::vector<RowVersion> live_rows_after(Database& database,
 
 std::vector<std::int64_t>
 differing(Database& database, const BoundTable& table, const Batch& records) {
-    std::string same =
-        "SELECT 1 FROM " + table.quoted + " WHERE " + table.id() + " = ?1 AND _deleted_at IS NULL";
+    std::vector<std::string> terms{"1"};
     for (std::size_t i = 1; i < table.names.size(); ++i) {
         const auto parameter = "?" + std::to_string(i + 1);
         // Named in any case, so that every parameter has its place.
-        same += " AND (" + table.names[i] + " IS " + parameter +
-                (table.schema.columns[i].counts_as_change ? ")" : " OR 1)");
+        terms.push_back("(" + table.names[i] + " IS " + parameter +
+                        (table.schema.columns[i].counts_as_change ? ")" : " OR 1)"));
     }
+    const auto same = "SELECT 1 FROM " + table.quoted + " WHERE " + table.id() +
+                      " = ?1 AND _deleted_at IS NULL AND " + in_groups(terms, "AND");
     return database.read([&] {
         auto& statement = database.prepare(same);
         std::vector<std::int64_t> ids;

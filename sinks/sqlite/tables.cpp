@@ -168,14 +168,28 @@ std::string and_id_of_zoho(const BoundTable& table) {
            " AS INTEGER) AS TEXT) = " + table.id() + "))";
 }
 
+std::string in_groups(const std::vector<std::string>& terms, const std::string& operation) {
+    // SQLite takes no expression of more than 1,000 levels, and a chain has one for each of its
+    // terms.
+    constexpr std::size_t terms_of_a_group = 100;
+    std::string out = "(";
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+        if (i > 0) {
+            out += i % terms_of_a_group == 0 ? ") " + operation + " (" : " " + operation + " ";
+        }
+        out += terms[i];
+    }
+    return "(" + out + "))";
+}
+
 std::string differs(const BoundTable& table, const std::string& left, const std::string& right) {
-    std::string out = "(0";
+    std::vector<std::string> terms{"0"};
     for (std::size_t i = 1; i < table.names.size(); ++i) {
         if (table.schema.columns[i].counts_as_change) {
-            out += " OR " + left + table.names[i] + " IS NOT " + right + table.names[i];
+            terms.push_back(left + table.names[i] + " IS NOT " + right + table.names[i]);
         }
     }
-    return out + ")";
+    return in_groups(terms, "OR");
 }
 
 std::string

@@ -79,6 +79,8 @@ StampLists stamps_of(const BoundTable& table, const std::string& now = sql_now);
 std::string instant(const std::string& column);
 /// " AND …" for ids that can be Zoho's: an adopted table may hold others, or none.
 std::string and_id_of_zoho(const BoundTable& table);
+/// Any number of terms between AND or OR.
+std::string in_groups(const std::vector<std::string>& terms, const std::string& operation);
 /// True for rows that differ where a change counts.
 std::string differs(const BoundTable& table, const std::string& left, const std::string& right);
 /// True when the version of `new_row` may replace that of `old_row`; "1" without versions.
