@@ -36,9 +36,11 @@ void add_kind_details(nlohmann::json& json, const Field& field) {
     case Kind::rollup_integer:
     case Kind::rollup_datetime: {
         const bool is_time = field.kind == Kind::rollup_datetime;
-        json["rollup_summary"] = {{"return_type", is_time ? "datetime" : "integer"},
-                                  {"expression", is_time ? "RECENT" : "COUNT"},
-                                  {"rollup_based_on", "related_list"}};
+        const auto* usual = is_time ? "datetime" : "integer";
+        json["rollup_summary"] = {
+            {"return_type", field.said_return_type.empty() ? usual : field.said_return_type},
+            {"expression", is_time ? "RECENT" : "COUNT"},
+            {"rollup_based_on", "related_list"}};
         break;
     }
     case Kind::autonumber:
@@ -74,7 +76,8 @@ Reply refusal(const std::string& code, const std::string& module) {
                        code,
                        is_unknown ? nlohmann::json{{"resource_path_index", 0}}
                                   : nlohmann::json{{"permissions", {"Crm_Implied_View_" + module}}},
-                       is_unknown ? "the module name given seems to be invalid" : "permission denied");
+                       is_unknown ? "the module name given seems to be invalid"
+                                  : "permission denied");
 }
 
 nlohmann::json field_json(const Field& field) {
