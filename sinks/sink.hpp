@@ -51,6 +51,9 @@ struct PageWrite {
     const Batch* listed = nullptr;
     const Batch* authoritative = nullptr;
     std::vector<std::int64_t> gone = {};
+    /// Values that change without a new version, of a schema that holds only these beside id and
+    /// version: set in live rows of the record's very version, and nowhere else. No row is added.
+    const Batch* corrections = nullptr;
 };
 
 /// The right to write, held by one process per (connection, state schema).
@@ -178,6 +181,9 @@ public:
                                                 const Batch& records) = 0;
     /// Stores the outcome of a complete verification. Needs no lease.
     virtual void record_verification(const StreamKey& key, const Verification& found) = 0;
+
+    /// Stores the outcome of a complete refresh of formula fields. Needs no lease.
+    virtual void record_formulas(const StreamKey& key, const FormulaRefresh& found) = 0;
 
     /// Stores how a run ended without moving any mark.
     virtual void

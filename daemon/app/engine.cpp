@@ -166,7 +166,8 @@ Engine::attempt(std::size_t stream, Sink& sink, ApiClient& client, const std::st
                              sink,
                              parts_.verify,
                              parts_.verify_schedule,
-                             pressure_ ? &*pressure_ : nullptr};
+                             pressure_ ? &*pressure_ : nullptr,
+                             parts_.formulas_schedule};
     if (pressure_) {
         pressure_->look(sink);
     }

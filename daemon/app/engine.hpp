@@ -33,6 +33,7 @@ struct EngineParts {
     ProgressBoard& board;
     std::optional<VerifyOptions> verify = std::nullopt; ///< See RunContext.
     const Schedule* verify_schedule = nullptr;          ///< See RunContext.
+    const Schedule* formulas_schedule = nullptr;        ///< See RunContext.
 };
 
 /// The scheduler thread and the pool of three fetchers. The scheduler hands due streams to free

@@ -1,4 +1,5 @@
 #include "daemon/app/check_target.hpp"
+#include "daemon/app/formula_refresh.hpp"
 #include "daemon/app/scan_json.hpp"
 #include "daemon/app/session.hpp"
 #include "daemon/app/sync_plan.hpp"
@@ -13,6 +14,7 @@
 #include "daemon/zoho/loose_lists.hpp"
 #include "daemon/zoho/metadata.hpp"
 #include "daemon/zoho/record_count.hpp"
+#include "daemon/zoho/whole_list.hpp"
 
 #include <algorithm>
 #include <iostream>
@@ -120,11 +122,13 @@ private:
         const auto asked = asked_schema(wanted);
         plan.fields = fields_to_ask(asked).size();
         plan.slices = slices_of(asked).size();
+        plan.formula_fields = count_formulas(wanted);
         if (stream.mode == StreamMode::definition_only) {
             return wanted;
         }
         if (!wanted.version_column) {
-            plan_whole(stream, plan);
+            const auto names = fields_to_ask(wanted);
+            plan_whole(stream, names.size() > 1 ? names[1] : beside_a_lone_id, plan);
             return wanted;
         }
         plan.from = stream.window ? stream.window->begin : begin_of_scan(stream, wanted);
@@ -135,11 +139,11 @@ private:
     }
 
     /// See WholeRun.
-    void plan_whole(const StreamConfig& stream, StreamPlan& plan) {
+    void plan_whole(const StreamConfig& stream, const std::string& field, StreamPlan& plan) {
         plan.mode = to_string(read_whole(stream).mode);
         plan.mode_reason = why_read_whole;
         plan.is_whole = true;
-        const auto count = count_whole_list(*client_, stream.endpoint.module, stop_);
+        const auto count = count_whole_list(*client_, stream.endpoint.module, field, stop_);
         plan.rows = count.rows;
         plan.rows_are_exact = count.is_exact;
     }
@@ -319,12 +323,30 @@ private:
         if (is_records) {
             plan.credits_per_day += runs_per_day(std::max(stretched, config_.daemon.metadata));
         }
-        const auto verify = Schedule::parse(config_.daemon.verify);
-        if (!verify.is_manual() && keeps_equal(stream)) {
-            const auto first = verify.next_after(now);
-            const auto gap = verify.interval().value_or(verify.next_after(first) - first);
-            plan.verification_per_day = runs_per_day(gap) * static_cast<double>(pages);
+        if (!keeps_equal(stream)) {
+            return;
         }
+        plan.verification_per_day =
+            per_day(config_.daemon.verify, now) * static_cast<double>(pages);
+        if (is_records && stream.mode == StreamMode::incremental && plan.formula_fields > 0) {
+            plan.formulas_per_day = per_day(config_.daemon.formulas, now) *
+                                    static_cast<double>(pages * slices_of_formulas(plan));
+        }
+    }
+
+    /// How often something that `daemon` schedules is done; never when it is off.
+    static double per_day(const std::string& text, std::chrono::sys_seconds now) {
+        const auto schedule = Schedule::parse(text);
+        if (schedule.is_manual()) {
+            return 0;
+        }
+        const auto first = schedule.next_after(now);
+        return runs_per_day(schedule.interval().value_or(schedule.next_after(first) - first));
+    }
+
+    static std::uint64_t slices_of_formulas(const StreamPlan& plan) {
+        const auto in_a_slice = max_fields_per_call - 2; // Each has id and Modified_Time.
+        return (plan.formula_fields + in_a_slice - 1) / in_a_slice;
     }
 
     Config config_;

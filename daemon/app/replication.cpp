@@ -178,6 +178,10 @@ Engine::Outcome Replication::run(EngineMode mode, const std::stop_token& stop) {
     if (mode == EngineMode::forever && !verify_schedule.is_manual()) {
         parts.verify_schedule = &verify_schedule;
     }
+    const auto formulas_schedule = Schedule::parse(config_.daemon.formulas);
+    if (mode == EngineMode::forever && !formulas_schedule.is_manual()) {
+        parts.formulas_schedule = &formulas_schedule;
+    }
     return run_engine(parts, mode, stop);
 }
 

@@ -24,9 +24,6 @@ void name_unused_settings(const Config& config) {
                    "setting_without_effect",
                    {kv("settings", "SLING_TIMEOUT"), kv("hint", "it limits `sync`")});
     }
-    if (config.daemon.formulas != "off") {
-        log::event(Level::info, "not_in_this_version", {kv("settings", "daemon.formulas")});
-    }
 }
 
 } // namespace

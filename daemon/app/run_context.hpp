@@ -40,6 +40,13 @@ struct Organisation {
     }
 };
 
+/// A refresh of formula fields under way.
+struct FormulaMemory {
+    std::optional<Scan> scan; ///< Unset before it began.
+    std::string mapping_hash; ///< Of what it reads; other fields begin another refresh.
+    FormulaRefresh found;
+};
+
 /// What is remembered of a stream between its runs in one process.
 struct StreamMemory {
     /// When a record was gone that its id was asked for.
@@ -60,6 +67,10 @@ struct StreamMemory {
     std::int64_t window_generation = 0; ///< and under which generation.
     bool is_put_off = false;            ///< Its old records wait for credits, and that was said.
     bool is_verification_put_off = false;
+    std::optional<FormulaMemory> formulas; ///< The refresh under way.
+    /// From when on the next scheduled refresh counts; unset before it was looked up.
+    std::optional<std::chrono::sys_seconds> formulas_at;
+    bool is_refresh_put_off = false;
     bool is_selection_checked = false; ///< That each item of `select` matches a field.
     std::string left_out;              ///< What log_left_out said last.
     std::set<std::string> absent; ///< Fields that Zoho names, and that its lists do not deliver,
@@ -91,6 +102,8 @@ struct RunContext {
     const Schedule* verify_schedule = nullptr;
     /// Set: what is old waits while credits are short.
     const CreditPressure* pressure = nullptr;
+    /// Set: formula fields are read again whenever this says so.
+    const Schedule* formulas_schedule = nullptr;
     /// Set: what goes before a write, and after the last one.
     TargetSql* sql = nullptr;
 };

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 
@@ -85,11 +86,33 @@ void print_json(const std::vector<StreamState>& states,
                                    state.verification->differing)
                   : nlohmann::json()},
              {"verification_needed", needs_verification(state)},
+             {"formulas_at", state.formulas ? json_of(state.formulas->at) : nlohmann::json()},
+             {"formulas_compared",
+              state.formulas ? nlohmann::json(state.formulas->compared) : nlohmann::json()},
+             {"formulas_corrected",
+              state.formulas ? nlohmann::json(state.formulas->corrected) : nlohmann::json()},
+             {"formulas_requests",
+              state.formulas ? nlohmann::json(state.formulas->requests) : nlohmann::json()},
              {"scan_in_progress", !state.scan.empty()},
              {"last_error",
               state.last_error.empty() ? nlohmann::json() : nlohmann::json(state.last_error)}});
     }
     std::cout << list.dump(2) << "\n";
+}
+
+/// What the last refresh of formula fields came to, where there was one.
+void print_formulas(const std::vector<StreamState>& states, std::chrono::sys_seconds now) {
+    for (const auto& state : states) {
+        if (state.formulas) {
+            std::cout << fmt::format(
+                "formula fields of {}: refreshed {} ago, {} of {} rows corrected, {} requests\n",
+                state.key.stream,
+                format_duration(std::max(now - state.formulas->at, std::chrono::seconds(0))),
+                state.formulas->corrected,
+                state.formulas->compared,
+                state.formulas->requests);
+        }
+    }
 }
 
 void print_table(const std::vector<StreamState>& states,
@@ -115,6 +138,7 @@ void print_table(const std::vector<StreamState>& states,
                                  rows_of(state, counts).value_or(state.rows_upserted),
                                  trouble_of(state));
     }
+    print_formulas(states, now);
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "daemon/app/stream_run.hpp"
 
 #include "daemon/app/definition_run.hpp"
+#include "daemon/app/formula_refresh.hpp"
 #include "daemon/app/loose_run.hpp"
 #include "daemon/app/records_run.hpp"
 #include "daemon/app/run_recorder.hpp"
@@ -216,19 +217,25 @@ rests_until(const RunContext& context, const StreamConfig& stream, StreamMemory&
     return next > context.clock.wall_seconds() ? std::optional(next) : std::nullopt;
 }
 
-/// A verification that fails does not fail the run before it; the next run takes it up again.
-void verify_after_run(const RunContext& context,
-                      const StreamConfig& stream,
-                      StreamMemory& memory,
-                      const std::stop_token& stop) {
+using AfterRun = void(const RunContext&,
+                      const StreamConfig&,
+                      StreamMemory&,
+                      const std::stop_token&);
+
+/// What comes after a run does not fail it; the next run takes it up again.
+void do_after_run(const RunContext& context,
+                  const StreamConfig& stream,
+                  StreamMemory& memory,
+                  const std::stop_token& stop,
+                  std::pair<AfterRun*, const char*> what) {
     try {
-        verify_on_schedule(context, stream, memory, stop);
+        what.first(context, stream, memory, stop);
     } catch (const SyncError& error) {
         if (error.kind() == ErrorKind::stopped || stop.stop_requested() ||
             reaction_to(error.kind()) == Reaction::end_process) {
             throw;
         }
-        (void)meet_failure(context, stream, "verify_failed", 1, error);
+        (void)meet_failure(context, stream, what.second, 1, error);
     }
 }
 
@@ -271,8 +278,15 @@ void run_stream(const RunContext& context,
         LooseRun(writing, stream, stop).run();
     }
     sql.after_run();
+    if (context.formulas_schedule != nullptr && keeps_equal(stream)) {
+        do_after_run(context,
+                     stream,
+                     memory,
+                     stop,
+                     {&refresh_formulas_on_schedule, "formulas_not_refreshed"});
+    }
     if (context.verify_schedule != nullptr && keeps_equal(stream)) {
-        verify_after_run(context, stream, memory, stop);
+        do_after_run(context, stream, memory, stop, {&verify_on_schedule, "verify_failed"});
     }
 }
 

@@ -76,6 +76,8 @@ json stream_json(const StreamPlan& stream) {
             {"interval_seconds", stream.interval ? json(stream.interval->count()) : json()},
             {"credits_per_day", std::ceil(stream.credits_per_day)},
             {"verification_credits_per_day", std::ceil(stream.verification_per_day)},
+            {"formula_fields", stream.formula_fields},
+            {"formulas_credits_per_day", std::ceil(stream.formulas_per_day)},
             {"ddl", stream.ddl},
             {"problem", stream.problem.empty() ? json() : json(stream.problem)}};
 }
@@ -101,7 +103,15 @@ std::uint64_t SyncPlan::requests_per_cycle() const {
 double SyncPlan::credits_per_day() const {
     double sum = 0;
     for (const auto& stream : streams) {
-        sum += stream.credits_per_day + stream.verification_per_day;
+        sum += stream.credits_per_day + stream.verification_per_day + stream.formulas_per_day;
+    }
+    return sum;
+}
+
+double SyncPlan::formulas_per_day() const {
+    double sum = 0;
+    for (const auto& stream : streams) {
+        sum += stream.formulas_per_day;
     }
     return sum;
 }
@@ -150,6 +160,9 @@ std::string SyncPlan::text() const {
     text += fmt::format("a cycle without changes: {} credits; a day: {:.0f} with verification",
                         requests_per_cycle(),
                         credits_per_day());
+    if (const auto formulas = formulas_per_day(); formulas > 0) {
+        text += fmt::format(" and formula fields ({:.0f})", formulas);
+    }
     text +=
         stretch > 1.0 ? fmt::format(" (intervals {:.1f} times as long, to fit)\n", stretch) : "\n";
     text += fmt::format("credits: {} a day, {} for us, {} spent in the last 24 h\n",

@@ -30,6 +30,8 @@ struct StreamPlan {
     std::optional<std::chrono::seconds> interval; ///< Of the schedule; none when manual.
     double credits_per_day = 0;                   ///< When nothing changes, field lists included.
     double verification_per_day = 0;
+    std::size_t formula_fields = 0; ///< Formula and roll-up fields that are read again by schedule.
+    double formulas_per_day = 0;
     std::vector<std::string> ddl;
     std::string problem; ///< Why it can not be synced, and what to do; empty when it can.
 };
@@ -52,6 +54,7 @@ struct SyncPlan {
     [[nodiscard]] std::uint64_t requests() const;
     [[nodiscard]] std::uint64_t requests_per_cycle() const;
     [[nodiscard]] double credits_per_day() const;
+    [[nodiscard]] double formulas_per_day() const;
     [[nodiscard]] std::chrono::seconds seconds_at_the_limit() const;
     [[nodiscard]] bool has_problems() const;
 

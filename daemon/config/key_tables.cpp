@@ -253,7 +253,8 @@ constexpr Key daemon_table[] = {
      text,
      honoured,
      "@daily",
-     "refresh of formula fields: a schedule or `off`; without effect in this version"},
+     "when formula and roll-up fields, which change without a new Modified_Time, are read again: a "
+     "schedule or `off`"},
     {"state_dir",
      string,
      honoured,

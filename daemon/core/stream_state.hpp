@@ -63,6 +63,14 @@ struct Verification {
     std::optional<std::int64_t> mended_generation = std::nullopt;
 };
 
+/// What the last complete refresh of formula and roll-up fields left behind.
+struct FormulaRefresh {
+    std::chrono::sys_seconds at; ///< Zoho's time when it began.
+    std::uint64_t compared = 0;  ///< Records that Zoho listed.
+    std::uint64_t corrected = 0; ///< Rows whose values had changed without a new version.
+    std::uint64_t requests = 0;
+};
+
 /// One row of sync_state.
 struct StreamState {
     StreamKey key;
@@ -84,6 +92,7 @@ struct StreamState {
     int consecutive_failures = 0;
     std::string last_error;
     std::optional<Verification> verification;
+    std::optional<FormulaRefresh> formulas;
     /// The table was taken over with rows of somebody else, and no verification has mended them
     /// yet. So long complete runs move `unverified_as_of` instead of `consistent_as_of`.
     bool unverified = false;

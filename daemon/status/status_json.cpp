@@ -70,6 +70,8 @@ void add_state(json& out, const StreamState& state) {
     out["verified_at"] = state.verification ? json(format_utc(state.verification->at)) : json();
     out["differences"] = state.verification ? json(divergence(state)) : json();
     out["verification_needed"] = needs_verification(state);
+    out["formulas_at"] = state.formulas ? json(format_utc(state.formulas->at)) : json();
+    out["formulas_corrected"] = state.formulas ? json(state.formulas->corrected) : json();
 }
 
 /// An error that a good run has followed is history.

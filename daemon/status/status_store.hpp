@@ -44,9 +44,9 @@ struct StreamSetup {
     std::string stream;
     std::string target; ///< "schema.table"
     std::string mode;
-    std::string mode_reason; ///< Why it is not the mode of the file; mostly empty.
-    std::string schedule;    ///< As it was written.
+    std::string schedule;                         ///< As it was written.
     std::optional<std::chrono::seconds> interval; ///< Between two runs; unset when manual.
+    std::string mode_reason = {}; ///< Why it is not the mode of the file; mostly empty.
 };
 
 /// What a stream does at this moment.

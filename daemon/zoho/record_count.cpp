@@ -167,8 +167,10 @@ std::optional<std::uint64_t> count_records(ApiClient& client,
     }
 }
 
-RecordCount
-count_whole_list(ApiClient& client, const std::string& module, const std::stop_token& stop) {
+RecordCount count_whole_list(ApiClient& client,
+                             const std::string& module,
+                             const std::string& field,
+                             const std::stop_token& stop) {
     struct Page {
         std::uint64_t rows = 0;
         bool has_more = false;
@@ -176,7 +178,7 @@ count_whole_list(ApiClient& client, const std::string& module, const std::stop_t
 
     const auto read = [&](int number) {
         const ApiRequest request{"/" + module,
-                                 {{"fields", "id,Created_Time"},
+                                 {{"fields", "id," + field},
                                   {"sort_by", "id"},
                                   {"sort_order", "asc"},
                                   {"per_page", std::to_string(rows_per_page)},

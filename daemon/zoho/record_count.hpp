@@ -32,9 +32,12 @@ RecordCount sample_records(ApiClient& client,
                            const std::stop_token& stop);
 
 /// The records of a module without Modified_Time, by the page numbers of its list, for half a dozen
-/// credits: exact up to 2,000; beyond, so many at least. Throws SyncError.
-RecordCount
-count_whole_list(ApiClient& client, const std::string& module, const std::stop_token& stop);
+/// credits: exact up to 2,000; beyond, so many at least. `field` is any but the id. Throws
+/// SyncError.
+RecordCount count_whole_list(ApiClient& client,
+                             const std::string& module,
+                             const std::string& field,
+                             const std::stop_token& stop);
 
 /// A stretch of time and how many records it holds.
 struct CountedSpan {

@@ -11,10 +11,6 @@ namespace {
 
 constexpr const char* rows_per_page = "200"; // Zoho's maximum (zoho-api-facts §3.1).
 
-/// `fields=id` alone is refused (zoho-api-facts §3.1). A name that the module lacks is just not
-/// delivered.
-constexpr const char* beside_a_lone_id = "Created_Time";
-
 std::string names_of(const Slice& slice) {
     std::string text = slice.fields.front();
     for (std::size_t field = 1; field < slice.fields.size(); ++field) {

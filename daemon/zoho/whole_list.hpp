@@ -17,6 +17,9 @@
 
 namespace zohosyncd {
 
+/// Asked for where the id is all there is: `fields=id` alone is refused (zoho-api-facts §3.1).
+constexpr const char* beside_a_lone_id = "Created_Time";
+
 /// One walk over the whole list of a module without Modified_Time, by ascending id.
 ///
 /// Nothing tells where such a list changed, so pages hang on tokens: while records are deleted

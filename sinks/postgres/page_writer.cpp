@@ -7,7 +7,9 @@ namespace {
 
 std::string statement_name(const BoundTable& table, Destination destination, Guard guard) {
     return table.statement + (destination == Destination::stage ? "stage_" : "table_") +
-           (guard == Guard::version ? "guarded" : "plain");
+           (guard == Guard::version        ? "guarded"
+            : guard == Guard::same_version ? "corrected"
+                                           : "plain");
 }
 
 } // namespace
@@ -25,6 +27,10 @@ PageResult PageWriter::write(pqxx::work& tx,
     if (page.authoritative != nullptr) {
         write_batch({tx, table, destination, Guard::none, *page.authoritative, result}, careful);
     }
+    if (page.corrections != nullptr) {
+        write_batch({tx, table, destination, Guard::same_version, *page.corrections, result},
+                    careful);
+    }
     arrays_.shrink();
     return result;
 }
@@ -41,6 +47,14 @@ void PageWriter::write_batch(const Job& job, bool careful) {
         return;
     }
     send(job, {rows, nullptr}, job.result.stats);
+    note_written(job, rows);
+}
+
+/// A correction says nothing of the record's other values, which quarantine may hold.
+void PageWriter::note_written(const Job& job, std::span<const std::uint32_t> rows) {
+    if (job.guard == Guard::same_version) {
+        return;
+    }
     for (const auto row : rows) {
         job.result.written.push_back(job.batch.ids()[row]);
     }
@@ -52,7 +66,7 @@ void PageWriter::send(const Job& job, const RowSelection& selection, WriteStats&
     const auto name = statement_name(job.table, job.destination, job.guard);
     const auto sql = upsert_sql(job.table, job.destination, job.guard);
     std::uint64_t replaced = 0;
-    if (job.destination == Destination::table &&
+    if (job.destination == Destination::table && job.guard != Guard::same_version &&
         job.table.schema.strategy == MergeStrategy::delete_insert) {
         replaced = session_
                        .run(job.tx,

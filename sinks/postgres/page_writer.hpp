@@ -45,6 +45,7 @@ private:
     };
 
     void write_batch(const Job& job, bool careful);
+    static void note_written(const Job& job, std::span<const std::uint32_t> rows);
     /// Sends one statement; true when the table took it. A refusal that blames the data is rolled
     /// back to where it began, and noted in `refusal_`.
     bool try_rows(const Job& job, const RowSelection& selection, bool keep);

@@ -34,9 +34,7 @@ bool PageWriter::try_rows(const Job& job, const RowSelection& selection, bool ke
     job.result.stats.inserted += stats.inserted;
     job.result.stats.updated += stats.updated;
     job.result.stats.unchanged += stats.unchanged;
-    for (const auto row : selection.rows) {
-        job.result.written.push_back(job.batch.ids()[row]);
-    }
+    note_written(job, selection.rows);
     return true;
 }
 

@@ -110,6 +110,7 @@ public:
     }
 
     void record_verification(const StreamKey& key, const Verification& found) override;
+    void record_formulas(const StreamKey& key, const FormulaRefresh& found) override;
     void
     record_failure(const StreamKey& key, StreamStatus status, const std::string& error) override;
     int reset(const std::string& connection, const std::string& stream) override;
@@ -156,7 +157,6 @@ private:
     std::map<std::string, BoundTable> tables_;
     std::map<std::string, RunTotals> totals_; ///< Of runs that are not finished.
     long bound_under_ = 0; ///< What session_.stale_tables() was when tables_ was filled.
-    long bound_count_ = 0;
     std::uint64_t settled_ = 0;
 };
 
@@ -185,7 +185,7 @@ const BoundTable& PostgresSink::bound(const StreamSchema& schema) {
     auto table = session_.read("read the catalogue of " + target, [&](pqxx::work& tx) {
         return bind_table(tx, schema, session_.options().state_schema);
     });
-    table.statement = "t" + std::to_string(++bound_count_) + "_";
+    table.statement = statement_prefix(table);
     return tables_.insert_or_assign(target, std::move(table)).first->second;
 }
 
@@ -199,11 +199,7 @@ PostgresSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCa
         quarantine_.look(tx, target);
         return bind_table(tx, prepared.schema, session_.options().state_schema);
     });
-    const auto found = tables_.find(target);
-    const bool same =
-        found != tables_.end() && upsert_sql(found->second, Destination::table, Guard::version) ==
-                                      upsert_sql(fresh, Destination::table, Guard::version);
-    fresh.statement = same ? found->second.statement : "t" + std::to_string(++bound_count_) + "_";
+    fresh.statement = statement_prefix(fresh);
     tables_.insert_or_assign(target, std::move(fresh));
     return prepared;
 }
@@ -284,7 +280,8 @@ WriteStats PostgresSink::write_page(const StreamKey& key,
                                     Destination destination,
                                     const PageWrite& page,
                                     const Checkpoint& checkpoint) {
-    const bool has_rows = (page.listed != nullptr && page.listed->rows() > 0) ||
+    const bool has_rows = (page.corrections != nullptr && page.corrections->rows() > 0) ||
+                          (page.listed != nullptr && page.listed->rows() > 0) ||
                           (page.authoritative != nullptr && page.authoritative->rows() > 0);
     const auto attempt = [&](bool careful) {
         // Looked up before the transaction begins: a connection holds one at a time.
@@ -433,6 +430,13 @@ WriteStats PostgresSink::end_stage(const StreamKey& key,
         merge.careful = true; // A row that is refused must not stop the others.
         return with_settled(attempt().stats);
     }
+}
+
+void PostgresSink::record_formulas(const StreamKey& key, const FormulaRefresh& found) {
+    session_.write("record a refresh of formula fields of " + key.stream, {}, [&](pqxx::work& tx) {
+        store_formulas(session_, tx, key, found);
+        return true;
+    });
 }
 
 void PostgresSink::record_verification(const StreamKey& key, const Verification& found) {

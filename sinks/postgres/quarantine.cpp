@@ -93,7 +93,7 @@ void Quarantine::prune(pqxx::work& tx, const std::string& target) {
 PageResult quarantined_only(const PageWrite& page) {
     PageResult result;
     result.gone = page.gone;
-    for (const auto* batch : {page.listed, page.authoritative}) {
+    for (const auto* batch : {page.listed, page.authoritative, page.corrections}) {
         if (batch != nullptr) {
             result.quarantined.insert(
                 result.quarantined.end(), batch->quarantined().begin(), batch->quarantined().end());

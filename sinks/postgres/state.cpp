@@ -63,7 +63,9 @@ const char* const state_columns =
     "last_success_at))::bigint,"
     " status, rows_upserted, rows_unchanged, rows_deleted, consecutive_failures, last_error,"
     " floor(extract(epoch FROM verified_at))::bigint, verify_missing, verify_extra, "
-    "verify_differing, unverified, extract(epoch FROM unverified_as_of)::bigint";
+    "verify_differing, unverified, extract(epoch FROM unverified_as_of)::bigint,"
+    " floor(extract(epoch FROM formulas_at))::bigint, formulas_compared, formulas_corrected, "
+    "formulas_requests";
 
 StreamState state_of(const pqxx::row& row) {
     StreamState state;
@@ -99,6 +101,12 @@ StreamState state_of(const pqxx::row& row) {
     }
     state.unverified = row[24].as<bool>();
     state.unverified_as_of = instant_of(row[25]);
+    if (const auto formulas_at = instant_of(row[26])) {
+        state.formulas = {*formulas_at,
+                          row[27].as<std::uint64_t>(0),
+                          row[28].as<std::uint64_t>(0),
+                          row[29].as<std::uint64_t>(0)};
+    }
     return state;
 }
 
@@ -269,6 +277,23 @@ void store_verification(Session& session,
                    found.extra,
                    found.differing,
                    found.mended_generation);
+}
+
+void store_formulas(Session& session,
+                    pqxx::work& tx,
+                    const StreamKey& key,
+                    const FormulaRefresh& found) {
+    tx.exec_params("UPDATE " + session.state_table("sync_state") +
+                       " SET formulas_at = $4::timestamptz, formulas_compared = $5, "
+                       "formulas_corrected = $6, formulas_requests = $7"
+                       " WHERE connection = $1 AND stream = $2 AND target = $3",
+                   key.connection,
+                   key.stream,
+                   key.target.text(),
+                   format_utc(found.at),
+                   found.compared,
+                   found.corrected,
+                   found.requests);
 }
 
 int forget_marks(Session& session,

@@ -51,6 +51,12 @@ void store_verification(Session& session,
                         const StreamKey& key,
                         const Verification& found);
 
+/// The outcome of a refresh of formula fields. No mark moves.
+void store_formulas(Session& session,
+                    pqxx::work& tx,
+                    const StreamKey& key,
+                    const FormulaRefresh& found);
+
 /// Forgets marks and scan and raises the generation; returns how many rows there were.
 int forget_marks(Session& session,
                  pqxx::work& tx,

@@ -1,5 +1,7 @@
 #include "sinks/postgres/statements.hpp"
 
+#include "daemon/core/identifiers.hpp"
+
 namespace zohosyncd::postgres {
 namespace {
 
@@ -85,6 +87,26 @@ std::string counted(const std::string& insert) {
            "written";
 }
 
+/// The version itself is left as the table spells it.
+std::string correct_sql(const BoundTable& table, const std::string& source) {
+    std::string set;
+    for (std::size_t i = 1; i < table.columns.size(); ++i) {
+        if (i != table.version) {
+            set += table.columns[i].quoted + " = u." + table.columns[i].quoted + ", ";
+        }
+    }
+    set += "_synced_at = now()";
+    for (const auto& stamp : table.stamps) {
+        set += ", " + stamp.quoted + " = " + stamp.on_update;
+    }
+    const auto& version = table.columns[*table.version];
+    return "WITH written AS (UPDATE " + table.quoted + " AS t SET " + set + source + " WHERE t." +
+           table.id() + " = u." + table.id() + " AND t._deleted_at IS NULL AND " +
+           instant("t." + version.quoted, version.type) + " = " +
+           instant("u." + version.quoted, version.type) + " AND " + differs(table, "t.", "u.") +
+           " RETURNING 1) SELECT 0::bigint, count(*) FROM written";
+}
+
 std::string upsert_stage(const BoundTable& table, const std::string& source, Guard guard) {
     auto set = assignments(table);
     set += set.empty() ? "" : ", ";
@@ -136,6 +158,9 @@ std::string rows_of_arrays(const BoundTable& table) {
 
 std::string upsert_sql(const BoundTable& table, Destination destination, Guard guard) {
     const auto source = " FROM " + rows_of_arrays(table);
+    if (guard == Guard::same_version) {
+        return correct_sql(table, source);
+    }
     if (destination == Destination::stage) {
         return upsert_stage(table, source, guard);
     }
@@ -201,6 +226,11 @@ std::string merge_sql(const BoundTable& table, const std::string& condition) {
                    guard + "(t._deleted_at IS NOT NULL OR " + differs(table, "t.", "s.") + ")))" +
                    condition + " ON CONFLICT (" + table.id() + ") DO UPDATE SET " + set +
                    stamps.updated);
+}
+
+std::string statement_prefix(const BoundTable& table) {
+    const auto sql = upsert_sql(table, Destination::table, Guard::version);
+    return "t" + sha256_hex(sql).substr(0, 16) + "_";
 }
 
 } // namespace zohosyncd::postgres

@@ -9,8 +9,9 @@ namespace zohosyncd::postgres {
 /// Where rows are written: the table itself, or the stage of a full refresh.
 enum class Destination { table, stage };
 
-/// Whether an older version yields to what the table holds, or is written in any case.
-enum class Guard { version, none };
+/// Whether an older version yields to what the table holds, is written in any case, or is only a
+/// correction of a live row of its very version.
+enum class Guard { version, none, same_version };
 
 /// "unnest($1::type[], …) AS u(…)": the rows of arrays, one per column.
 std::string rows_of_arrays(const BoundTable& table);
@@ -18,7 +19,8 @@ std::string rows_of_arrays(const BoundTable& table);
 /// What `SET` of a row that is marked as deleted has to go on with: ", a = now()", or nothing.
 std::string stamps_on_delete(const BoundTable& table);
 
-/// Upserts arrays $1…$n, one per column; answers one row: inserted, updated.
+/// Upserts arrays $1…$n, one per column, or, under Guard::same_version, updates alone; answers one
+/// row: inserted, updated.
 std::string upsert_sql(const BoundTable& table, Destination destination, Guard guard);
 
 /// Deletes the rows of the table that the same arrays have news of; answers their number.
@@ -44,5 +46,10 @@ std::string finite_instant(const std::string& column, const std::string& type);
 
 /// The names of all columns, each after `prefix`, joined by commas.
 std::string column_list(const BoundTable& table, const std::string& prefix);
+
+/// What the names of the table's prepared statements begin with. Tables that are written alike have
+/// the same: a session keeps its statements, and a table that is looked at under several schemas in
+/// turn would give it more and more of them.
+std::string statement_prefix(const BoundTable& table);
 
 } // namespace zohosyncd::postgres

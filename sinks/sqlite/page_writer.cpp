@@ -94,6 +94,23 @@ std::string delete_sql(const BoundTable& table, bool guarded) {
            table.id() + " AND " + is_news(table, guarded) + ")";
 }
 
+/// See correct_sql in sinks/postgres.
+std::string correct_sql(const BoundTable& table) {
+    std::string set;
+    for (std::size_t i = 1; i < table.names.size(); ++i) {
+        if (i != table.schema.version_column) {
+            set += table.names[i] + " = u." + table.names[i] + ", ";
+        }
+    }
+    const auto& version = table.names[*table.schema.version_column];
+    const auto now = "?" + std::to_string(table.names.size() + 1);
+    return "UPDATE " + table.quoted + " AS t SET " + set + "_synced_at = " + now +
+           stamps_of(table, now).updated + " FROM (SELECT " + parameters(table, true) +
+           ") AS u WHERE t." + table.id() + " = u." + table.id() +
+           " AND t._deleted_at IS NULL AND " + instant("t." + version) + " = " +
+           instant("u." + version) + " AND " + differs(table, "t.", "u.");
+}
+
 struct Job {
     Database& database;
     const BoundTable& table;
@@ -101,6 +118,7 @@ struct Job {
     Statement* removal; ///< Before it; may be null.
     const Batch& batch;
     PageResult& result;
+    bool makes_whole; ///< A row that is written holds all of its record.
 };
 
 void write_row(const Job& job, std::uint32_t row) {
@@ -128,14 +146,19 @@ void write_row(const Job& job, std::uint32_t row) {
     } else {
         ++job.result.stats.updated;
     }
-    job.result.written.push_back(job.batch.ids()[row]);
+    if (job.makes_whole) {
+        job.result.written.push_back(job.batch.ids()[row]);
+    }
 }
+
+/// How a batch is written.
+enum class Manner { guarded, plain, corrects };
 
 void write_batch(Database& database,
                  const BoundTable& table,
                  Destination destination,
                  const Batch& batch,
-                 bool guarded,
+                 Manner manner,
                  PageResult& result) {
     const auto& reported = batch.quarantined();
     result.quarantined.insert(result.quarantined.end(), reported.begin(), reported.end());
@@ -149,15 +172,19 @@ void write_batch(Database& database,
     const auto now = clock.text(0);
     clock.reset();
     const bool is_stage = destination == Destination::stage;
-    auto& statement =
-        database.prepare(is_stage ? upsert_stage_sql(table, guarded) : upsert_sql(table, guarded));
+    const bool guarded = manner == Manner::guarded;
+    const bool corrects = manner == Manner::corrects;
+    auto& statement = database.prepare(corrects   ? correct_sql(table)
+                                       : is_stage ? upsert_stage_sql(table, guarded)
+                                                  : upsert_sql(table, guarded));
     if (!is_stage) {
         statement.bind(static_cast<int>(table.names.size()) + 1, now);
     }
-    auto* removal = !is_stage && table.schema.strategy == MergeStrategy::delete_insert
-                        ? &database.prepare(delete_sql(table, guarded))
-                        : nullptr;
-    const Job job{database, table, statement, removal, batch, result};
+    const bool replaces =
+        !is_stage && !corrects && table.schema.strategy == MergeStrategy::delete_insert;
+    auto* removal = replaces ? &database.prepare(delete_sql(table, guarded)) : nullptr;
+    // A correction says nothing of the record's other values, which quarantine may hold.
+    const Job job{database, table, statement, removal, batch, result, !corrects};
     std::size_t refused = 0;
     for (const auto row : rows) {
         try {
@@ -236,10 +263,13 @@ PageResult write_page(Database& database,
     PageResult result;
     result.gone = page.gone;
     if (page.listed != nullptr) {
-        write_batch(database, table, destination, *page.listed, true, result);
+        write_batch(database, table, destination, *page.listed, Manner::guarded, result);
     }
     if (page.authoritative != nullptr) {
-        write_batch(database, table, destination, *page.authoritative, false, result);
+        write_batch(database, table, destination, *page.authoritative, Manner::plain, result);
+    }
+    if (page.corrections != nullptr) {
+        write_batch(database, table, destination, *page.corrections, Manner::corrects, result);
     }
     return result;
 }

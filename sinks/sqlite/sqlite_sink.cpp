@@ -120,6 +120,7 @@ public:
     }
 
     void record_verification(const StreamKey& key, const Verification& found) override;
+    void record_formulas(const StreamKey& key, const FormulaRefresh& found) override;
     void
     record_failure(const StreamKey& key, StreamStatus status, const std::string& error) override;
     int reset(const std::string& connection, const std::string& stream) override;
@@ -324,6 +325,13 @@ WriteStats SqliteSink::end_stage(const StreamKey& key,
         const auto& table = bound(schema);
         return schema.is_snapshot ? sqlite::append_stage(database_, table, absent)
                                   : sqlite::merge_stage(database_, table, absent);
+    });
+}
+
+void SqliteSink::record_formulas(const StreamKey& key, const FormulaRefresh& found) {
+    database_.write([&] {
+        store_formulas(database_, key, found);
+        return true;
     });
 }
 

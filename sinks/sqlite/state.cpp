@@ -58,7 +58,8 @@ const char* const state_columns = "connection, stream, target, org, mode, anchor
                                   "rows_upserted, rows_unchanged, rows_deleted,"
                                   " consecutive_failures, last_error, verified_at, "
                                   "verify_missing, verify_extra, verify_differing, "
-                                  "unverified, unverified_as_of";
+                                  "unverified, unverified_as_of, formulas_at, formulas_compared, "
+                                  "formulas_corrected, formulas_requests";
 
 StreamState state_of(const Statement& row) {
     StreamState state;
@@ -94,6 +95,12 @@ StreamState state_of(const Statement& row) {
     }
     state.unverified = row.integer(24) != 0;
     state.unverified_as_of = instant_of(row, 25);
+    if (const auto formulas_at = instant_of(row, 26)) {
+        const auto count = [&](int column) {
+            return static_cast<std::uint64_t>(row.integer(column));
+        };
+        state.formulas = {*formulas_at, count(27), count(28), count(29)};
+    }
     return state;
 }
 
@@ -232,6 +239,19 @@ void store_verification(Database& database, const StreamKey& key, const Verifica
                  found.extra,
                  found.differing,
                  found.mended_generation.value_or(no_generation));
+}
+
+void store_formulas(Database& database, const StreamKey& key, const FormulaRefresh& found) {
+    database.run("UPDATE " + database.state_table("sync_state") +
+                     " SET formulas_at = ?4, formulas_compared = ?5, formulas_corrected = ?6, "
+                     "formulas_requests = ?7 WHERE connection = ?1 AND stream = ?2 AND target = ?3",
+                 key.connection,
+                 key.stream,
+                 key.target.text(),
+                 format_utc(found.at),
+                 found.compared,
+                 found.corrected,
+                 found.requests);
 }
 
 int forget_marks(Database& database, const std::string& connection, const std::string& stream) {

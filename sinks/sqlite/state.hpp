@@ -34,6 +34,8 @@ void store_failure(Database& database,
                    const std::string& error);
 
 void store_verification(Database& database, const StreamKey& key, const Verification& found);
+/// The outcome of a refresh of formula fields. No mark moves.
+void store_formulas(Database& database, const StreamKey& key, const FormulaRefresh& found);
 
 /// Forgets marks and scan and raises the generation; returns how many rows there were.
 int forget_marks(Database& database, const std::string& connection, const std::string& stream);

@@ -54,13 +54,15 @@ RecordingTarget::Call call_of(const char* name, const std::string& connection = 
 
 /// What makes a row count as changed.
 std::map<std::string, std::string> content(const StreamSchema& schema,
-                                           std::map<std::string, std::string> values) {
+                                           const std::map<std::string, std::string>& values) {
+    std::map<std::string, std::string> counted;
     for (const auto& column : schema.columns) {
-        if (!column.counts_as_change) {
-            values.erase(column.api_name);
+        if (const auto value = values.find(column.api_name);
+            column.counts_as_change && value != values.end()) {
+            counted.insert(*value);
         }
     }
-    return values;
+    return counted;
 }
 
 WriteStats sum(WriteStats a, const WriteStats& b) {
@@ -228,6 +230,27 @@ WriteStats RecordingTarget::upsert(Rows& rows, const StreamSchema& schema, const
             stats = sum(stats, upsert(rows, schema, *batch, batch == page.authoritative));
             quarantined_ += batch->quarantined().size();
         }
+    }
+    if (page.corrections != nullptr) {
+        stats = sum(stats, correct(rows, schema, *page.corrections));
+    }
+    return stats;
+}
+
+WriteStats RecordingTarget::correct(Rows& rows, const StreamSchema& schema, const Batch& batch) {
+    WriteStats stats;
+    for (const auto index : batch.rows_to_write()) {
+        const Row row = row_from(schema, batch, index);
+        const auto held = rows.find(batch.ids()[index]);
+        if (held == rows.end() || held->second.deleted_at || held->second.version != row.version ||
+            content(schema, held->second.values) == content(schema, row.values)) {
+            continue;
+        }
+        for (std::size_t column = 1; column < schema.columns.size(); ++column) {
+            held->second.values.erase(schema.columns[column].api_name);
+        }
+        held->second.values.insert(row.values.begin(), row.values.end());
+        ++stats.updated;
     }
     return stats;
 }
@@ -544,6 +567,11 @@ std::vector<std::int64_t> RecordingSink::differing(const StreamSchema& schema,
 void RecordingSink::record_verification(const StreamKey& key, const Verification& found) {
     const auto lock = target_.enter(call_of("record_verification", key, {}));
     store_verification(target_.states_[text_of(key)], found);
+}
+
+void RecordingSink::record_formulas(const StreamKey& key, const FormulaRefresh& found) {
+    const auto lock = target_.enter(call_of("record_formulas", key, {}));
+    target_.states_[text_of(key)].formulas = found;
 }
 
 void RecordingSink::record_failure(const StreamKey& key,

@@ -93,6 +93,7 @@ private:
     static WriteStats
     upsert(Rows& rows, const StreamSchema& schema, const Batch& batch, bool is_authoritative);
     WriteStats upsert(Rows& rows, const StreamSchema& schema, const PageWrite& page);
+    static WriteStats correct(Rows& rows, const StreamSchema& schema, const Batch& batch);
     static WriteStats apply(Rows& rows, const Deletion& deletion, DeletePolicy policy);
     static WriteStats merge(Table& table,
                             const StreamSchema& schema,
@@ -163,6 +164,7 @@ public:
                                             std::size_t limit) override;
     std::vector<std::int64_t> differing(const StreamSchema& schema, const Batch& records) override;
     void record_verification(const StreamKey& key, const Verification& found) override;
+    void record_formulas(const StreamKey& key, const FormulaRefresh& found) override;
     void
     record_failure(const StreamKey& key, StreamStatus status, const std::string& error) override;
     int reset(const std::string& connection, const std::string& stream) override;

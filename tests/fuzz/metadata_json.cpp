@@ -57,15 +57,16 @@ void check_slices(const StreamSchema& schema) {
         longest = std::max(longest, column.api_name.size());
     }
     std::set<std::size_t> covered;
-    for (const auto& slice : plan_slices(names, *schema.version_column)) {
+    for (const auto& slice : plan_slices(names, schema.version_column)) {
         std::size_t characters = 0;
         for (std::size_t at = 0; at < slice.fields.size(); ++at) {
             ensure(names[slice.columns[at]] == slice.fields[at], "a slice knows its columns");
             characters += slice.fields[at].size() + 1;
             covered.insert(slice.columns[at]);
         }
-        ensure(slice.columns[0] == 0 && slice.columns[1] == *schema.version_column,
-               "every slice carries id and Modified_Time");
+        ensure(slice.columns[0] == 0 &&
+                   (!schema.version_column || slice.columns[1] == *schema.version_column),
+               "every slice carries id and, where it is, Modified_Time");
         ensure(slice.fields.size() <= max_fields_per_call, "a slice has at most 50 names");
         // A single name beyond the limit can only be asked for as it is.
         ensure(characters - 1 <= max_field_characters_per_call || slice.fields.size() <= 3,
@@ -84,17 +85,14 @@ void check_fields(const std::string& body) {
         ensure(!field.api_name.empty(), "a field has a name");
         names.insert(field.api_name);
     }
-    StreamSchema schema;
-    try {
-        schema = schema_of_records({"zoho_crm", "leads"}, fields);
-    } catch (const SyncError& error) {
-        ensure(error.kind() == ErrorKind::schema_conflict,
-               "a module without Modified_Time is blocked");
-        return;
-    }
+    const StreamSchema schema = schema_of_records({"zoho_crm", "leads"}, fields);
     ensure(schema.columns.front().api_name == "id", "the id comes first");
-    ensure(schema.columns.at(schema.version_column.value()).api_name == "Modified_Time",
-           "Modified_Time is the version");
+    ensure(schema.version_column.has_value() == has_versions(fields),
+           "there is a version exactly where there is a Modified_Time");
+    if (schema.version_column) {
+        ensure(schema.columns.at(*schema.version_column).api_name == "Modified_Time",
+               "Modified_Time is the version");
+    }
     check_column_names(schema);
     check_slices(schema);
     if (names.size() == fields.size()) {

@@ -450,6 +450,10 @@ void ModelSink::record_verification(const StreamKey& key, const Verification& fo
     fakes::store_verification(database_.states_[key.stream], found);
 }
 
+void ModelSink::record_formulas(const StreamKey& key, const FormulaRefresh& found) {
+    database_.states_[key.stream].formulas = found;
+}
+
 void ModelSink::record_failure(const StreamKey& key,
                                StreamStatus status,
                                const std::string& error) {

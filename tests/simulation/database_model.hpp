@@ -149,6 +149,7 @@ public:
                                             std::size_t limit) override;
     std::vector<std::int64_t> differing(const StreamSchema& schema, const Batch& records) override;
     void record_verification(const StreamKey& key, const Verification& found) override;
+    void record_formulas(const StreamKey& key, const FormulaRefresh& found) override;
     void
     record_failure(const StreamKey& key, StreamStatus status, const std::string& error) override;
     int reset(const std::string& connection, const std::string& stream) override;

@@ -126,6 +126,10 @@ Reply Simulator::change(const std::string& what, const nlohmann::json& body) {
     std::vector<std::int64_t> ids;
     if (what == "edit") {
         ids = table->edit(request);
+    } else if (what == "drift") {
+        request.values_alone = true;
+        request.move_modified_time = false;
+        ids = table->edit(request);
     } else if (what == "tie") {
         request.modified_at = request.modified_at.value_or(world_.clock.now());
         ids = table->edit(request);

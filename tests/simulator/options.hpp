@@ -15,7 +15,7 @@ struct Options {
     std::map<std::string, std::size_t> records; ///< by module API name
     std::map<std::string, std::size_t> fields;  ///< modules widened to so many list fields
     std::map<std::string, std::size_t> ties;
-    std::map<std::string, std::size_t> bench; ///< modules in bench mode, by record count
+    std::map<std::string, std::size_t> bench;         ///< modules in bench mode, by record count
     nlohmann::json modules = nlohmann::json::array(); ///< descriptions of further ones
     double scale = 1;
     double per_second = 3;

@@ -125,7 +125,8 @@ std::vector<std::int64_t> RecordTable::edit(const Change& change) {
     std::vector<std::int64_t> ids;
     for (const auto row : rows) {
         Version version = current(row);
-        version.salt = random_() | 1U; // Zero means that nothing was drawn anew.
+        // Zero means that nothing was drawn anew.
+        version.salt = change.values_alone ? 0 : random_() | 1U;
         version.event = change.convert ? Event::converted : Event::edited;
         version.values = values;
         const Seconds now = world_.clock.now();

@@ -196,6 +196,9 @@ Field make_field(const Module& module, const std::string& api_name, const std::s
 
 Field retyped(Field field, const std::string& data_type) {
     field.kind = kind_of(data_type);
+    field.said_data_type.clear();
+    field.said_json_type.clear();
+    field.said_return_type.clear();
     if (field.target.empty()) {
         field.target = "Accounts";
     }

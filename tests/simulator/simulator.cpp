@@ -137,8 +137,7 @@ Simulator::Simulator(Options options)
       random_(options_.seed ^ 0xc4u) {
     world_.values.set_users(users_.references());
     for (const auto& description : options_.modules) {
-        modules_.push_back(
-            make_module(description, static_cast<std::int64_t>(modules_.size())));
+        modules_.push_back(make_module(description, static_cast<std::int64_t>(modules_.size())));
         if (description.contains("records")) {
             options_.records[modules_.back().api_name] = description["records"];
         }

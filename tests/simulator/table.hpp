@@ -60,6 +60,7 @@ struct Change {
     std::size_t count = 1;
     bool move_modified_time = true;
     bool permanent = false;
+    bool values_alone = false; ///< nothing is drawn anew
     bool convert = false;
     std::optional<Seconds> modified_at;                      ///< default: now
     std::vector<std::pair<std::string, std::string>> values; ///< field → raw JSON text

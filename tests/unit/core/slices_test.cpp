@@ -18,7 +18,8 @@ constexpr std::chrono::sys_seconds noon{1'700'000'000s};
 std::vector<std::string> fields_of(std::size_t count, std::size_t version, std::size_t length = 5) {
     std::vector<std::string> fields{"id"};
     while (fields.size() < count) {
-        std::string name = fields.size() == version ? "Modified_Time" : std::to_string(fields.size());
+        std::string name =
+            fields.size() == version ? "Modified_Time" : std::to_string(fields.size());
         if (fields.size() != version) {
             name.insert(0, length - std::min(length, name.size()), 'F');
         }
@@ -101,7 +102,8 @@ TEST_CASE("a name beyond the limit has a slice of its own") {
     CHECK(slices[1].columns == std::vector<std::size_t>{0, 4, 2});
 }
 
-/// Three slices of a schema id, A, Modified_Time, B, C: each row is an id, a second and a text for its field.
+/// Three slices of a schema id, A, Modified_Time, B, C: each row is an id, a second and a text for
+/// its field.
 struct Row {
     std::int64_t id;
     int second;
@@ -139,7 +141,9 @@ Joined join(const std::vector<Row>& a, const std::vector<Row>& b, const std::vec
 }
 
 TEST_CASE("slices that agree are joined by id, whatever their order") {
-    const auto got = join({{1, 5, "a1"}, {2, 6, "a2"}}, {{2, 6, "b2"}, {9, 9, "b9"}, {1, 5, ""}}, {{1, 5, "c1"}, {2, 6, "c2"}});
+    const auto got = join({{1, 5, "a1"}, {2, 6, "a2"}},
+                          {{2, 6, "b2"}, {9, 9, "b9"}, {1, 5, ""}},
+                          {{1, 5, "c1"}, {2, 6, "c2"}});
 
     CHECK(got.unsettled.empty());
     REQUIRE(got.out.rows() == 2);
@@ -230,10 +234,12 @@ TEST_CASE("records without a version are joined only where both readings agree")
     const std::vector<Slice> slices{{{"id", "A"}, {0, 1}}, {{"id", "B"}, {0, 2}}};
     // 1 is still; A of 2 changed between the readings, B of 3 did; 4 left the first slice's page
     // before the second was read; 5 is null twice; 6 became null.
-    const std::vector<Batch> first{reading({{1, "a"}, {2, "a"}, {3, "a"}, {5, nullptr}, {6, "a"}}),
-                                   reading({{1, "b"}, {2, "b"}, {3, "b"}, {4, "b"}, {5, "b"}, {6, "b"}})};
-    const std::vector<Batch> second{reading({{1, "a"}, {2, "A"}, {3, "a"}, {4, "a"}, {5, nullptr}, {6, nullptr}}),
-                                    reading({{1, "b"}, {2, "b"}, {3, "B"}, {4, "b"}, {5, "b"}, {6, "b"}})};
+    const std::vector<Batch> first{
+        reading({{1, "a"}, {2, "a"}, {3, "a"}, {5, nullptr}, {6, "a"}}),
+        reading({{1, "b"}, {2, "b"}, {3, "b"}, {4, "b"}, {5, "b"}, {6, "b"}})};
+    const std::vector<Batch> second{
+        reading({{1, "a"}, {2, "A"}, {3, "a"}, {4, "a"}, {5, nullptr}, {6, nullptr}}),
+        reading({{1, "b"}, {2, "b"}, {3, "B"}, {4, "b"}, {5, "b"}, {6, "b"}})};
     Batch out(3);
 
     const auto unsettled = join_readings(slices, first, second, out);
@@ -246,5 +252,5 @@ TEST_CASE("records without a version are joined only where both readings agree")
     CHECK(out.column(2).value(1) == "b");
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd
