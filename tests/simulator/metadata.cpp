@@ -1,6 +1,9 @@
 #include "tests/simulator/simulator.hpp"
 
 #include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
 
 namespace zohosim {
 
@@ -57,6 +60,10 @@ void add_kind_details(nlohmann::json& json, const Field& field) {
                           {"id", std::to_string(field.id + 1)},
                           {"query_details", nlohmann::json::object()},
                           {"revalidate_filter_during_edit", false}};
+        break;
+    case Kind::line_items:
+        json["associated_module"] = {{"module", field.api_name},
+                                     {"id", std::to_string(field.id + 2)}};
         break;
     case Kind::multi_lookup:
         json["multiselectlookup"] = {{"api_name", field.api_name},
@@ -140,6 +147,42 @@ nlohmann::json field_json(const Field& field) {
     return json;
 }
 
+/// What Zoho tells of the lines of quotes and invoices; custom subforms have no list of their own
+/// here.
+std::optional<Reply> Simulator::line_fields_reply(const std::string& name) {
+    bool is_known = false;
+    for (const auto& module : modules_) {
+        auto* table = table_of(module.api_name);
+        for (const auto& field : table == nullptr ? std::vector<FieldPtr>{} : table->fields()) {
+            is_known = is_known || (field->kind == Kind::line_items && field->api_name == name);
+        }
+    }
+    if (!is_known) {
+        return std::nullopt;
+    }
+    auto list = nlohmann::json::array();
+    constexpr std::array<std::pair<const char*, const char*>, 7> fields{{
+        {"id", "record_id"},
+        {"Parent_Id", "lookup"},
+        {"Product_Name", "lookup"},
+        {"List_Price", "currency"},
+        {"Quantity", "double"},
+        {"Sequence_Number", "integer"},
+        {"Description", "textarea"},
+    }};
+    Module lines;
+    lines.api_name = name;
+    lines.id = id_base + 9'000'000'000;
+    for (const auto& [api_name, data_type] : fields) {
+        lines.fields.push_back(
+            std::make_shared<const Field>(make_field(lines, api_name, data_type)));
+        list.push_back(field_json(*lines.fields.back()));
+    }
+    auto reply = json_reply({{"fields", list}});
+    reply.rows = list.size();
+    return reply;
+}
+
 nlohmann::json Simulator::module_json(const Module& module) {
     nlohmann::json json{
         {"id", std::to_string(module.id)},
@@ -193,6 +236,9 @@ Reply Simulator::fields_reply(const Call& call) {
                            "REQUIRED_PARAM_MISSING",
                            {{"param_name", "module"}},
                            "One of the expected parameter is missing");
+    }
+    if (auto lines = line_fields_reply(*name)) {
+        return *lines;
     }
     const auto* module = find_module(*name);
     if (module == nullptr || !module->api_supported) {

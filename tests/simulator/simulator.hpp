@@ -132,6 +132,7 @@ private:
     // metadata.cpp
     Reply settings(const Call& call, const std::vector<std::string>& parts);
     Reply fields_reply(const Call& call);
+    std::optional<Reply> line_fields_reply(const std::string& name);
     nlohmann::json module_json(const Module& module);
 
     // control.cpp, control_ledger.cpp
