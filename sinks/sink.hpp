@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/core/batch.hpp"
+#include "daemon/core/details.hpp"
 #include "daemon/core/identifiers.hpp"
 #include "daemon/core/schema.hpp"
 #include "daemon/core/stream_state.hpp"
@@ -95,7 +96,7 @@ public:
     /// schema and table, adds columns, never narrows or drops. Names once given stay. Follows the
     /// types of a table that exists. An open stage of the stream gets the same columns. Loads the
     /// stream's state, creating it when there is none or when the table is not the one it was
-    /// about.
+    /// about. With lines wanted, their tables and the column _details_at are made, too.
     virtual PreparedStream
     prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) = 0;
 
@@ -126,8 +127,35 @@ public:
     /// `limit`, those first that wait longest. Costs nothing while there are none.
     virtual std::vector<std::int64_t> set_aside(const TableName&, std::size_t) { return {}; }
 
+    /// The lines' part of prepare() alone, for a table that is ready: `schema` needs no more
+    /// columns than id and version, with their names. Returns the tables with every column named.
+    virtual std::vector<LineTable>
+    prepare_lines(const StreamKey&, const StreamSchema& schema, ColumnCasing) {
+        return schema.lines;
+    }
+
+    /// How many live rows wait for their lines: _details_at is NULL. Nothing when the table does
+    /// not exist or never had lines.
+    virtual std::optional<std::uint64_t> details_backlog(const TableName&) { return std::nullopt; }
+
+    /// The newest of these rows, by their version; at most `limit`. Rows without a version, whose
+    /// lines could never be told from another's, are left out.
+    virtual std::vector<RowVersion> rows_without_details(const StreamSchema&, std::size_t) {
+        return {};
+    }
+
+    /// Writes the lines of records whose live row still has the version that they were read at,
+    /// sets _details_at there and removes the lines that such a record has no more; all in one
+    /// transaction. Nothing happens to the lines of other records. `tables` as prepare() named
+    /// them. The statistics are about lines.
+    virtual WriteStats
+    write_details(const StreamSchema&, const std::vector<LineTable>&, const DetailsPage&) {
+        return {};
+    }
+
     /// Applies deletions to rows that exist, and corrects the time of rows deleted before. One
-    /// transaction with the checkpoint.
+    /// transaction with the checkpoint. Lines follow their record: they are marked with it, or
+    /// removed with it.
     virtual WriteStats write_deletions(const StreamKey& key,
                                        const StreamSchema& schema,
                                        std::span<const Deletion> deletions,
@@ -144,9 +172,10 @@ public:
                                    const Checkpoint& checkpoint) = 0;
     /// Merges the stage in one transaction: changed rows are written, unchanged ones untouched.
     /// Rows absent from the stage are remembered; those absent from two merges in a row follow
-    /// `policy` (deleted at `walked_at`, Zoho's time of the walk). An empty stage changes no row.
-    /// Drops the stage. Throws SyncError{sink_conflict} and does nothing when the stage does not
-    /// hold `checkpoint.staged_rows`, if set: what was taken from it would count as absent.
+    /// `policy` (deleted at `walked_at`, Zoho's time of the walk), and their lines with them. An
+    /// empty stage changes no row. Drops the stage. Throws SyncError{sink_conflict} and does
+    /// nothing when the stage does not hold `checkpoint.staged_rows`, if set: what was taken from
+    /// it would count as absent.
     virtual WriteStats merge_stage(const StreamKey& key,
                                    const StreamSchema& schema,
                                    DeletePolicy policy,

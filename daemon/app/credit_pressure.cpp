@@ -23,7 +23,21 @@ constexpr double untouched_share = 0.05;
 constexpr double least_rate_share = 0.25;
 // What is left to polling, of what an even day would bring.
 constexpr double left_by_loads = 0.5;
+constexpr double left_by_details = 0.6; // So that loads come first.
 constexpr double left_by_verifications = 0.8;
+
+constexpr double left_by(Deferrable work) {
+    switch (work) {
+    case Deferrable::load:
+        return left_by_loads;
+    case Deferrable::details:
+        return left_by_details;
+    case Deferrable::verification:
+        break;
+    }
+    return left_by_verifications;
+}
+
 // TargetReport adds up ten minutes, and a minute counts until its last second is a day old.
 constexpr auto length_of_entry = 10min;
 constexpr auto life_of_entry = 24h + 1min;
@@ -83,8 +97,7 @@ double CreditPressure::stretch() const {
 }
 
 bool CreditPressure::has_room_for(Deferrable work) const {
-    const double share = work == Deferrable::load ? left_by_loads : left_by_verifications;
-    return forecast().spare_beside(share * (1.0 - untouched_share) * allowed_) > 0.0;
+    return forecast().spare_beside(left_by(work) * (1.0 - untouched_share) * allowed_) > 0.0;
 }
 
 bool CreditPressure::adapt(Timetable& timetable) {

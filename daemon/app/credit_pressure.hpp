@@ -19,6 +19,7 @@ namespace zohosyncd {
 /// What can wait when credits are short. Changes and deletions never do.
 enum class Deferrable {
     load,         ///< Old records: a first load, a column or anchor that asks for them, a refresh.
+    details,      ///< What lists leave out of the records that changed.
     verification, ///< Comparing what is there.
 };
 

@@ -2,6 +2,7 @@
 
 #include "daemon/app/loose_run.hpp"
 #include "daemon/app/run_recorder.hpp"
+#include "daemon/app/wanted_lines.hpp"
 #include "daemon/core/zoho_field.hpp"
 
 namespace zohosyncd {
@@ -10,13 +11,15 @@ void run_definition(const RunContext& context,
                     const StreamConfig& stream,
                     const std::stop_token& stop) {
     RunRecorder recorder(context, stream);
-    const auto wanted =
+    auto wanted =
         stream.endpoint.kind == EndpointKind::records
             ? schema_of_records(stream.target,
                                 *context.fields.get(context.client, stream.endpoint.module, stop),
                                 stream.select,
                                 stream.columns)
             : known_loose_schema(context.sink, stream);
+    wanted.lines =
+        wanted_lines(context.config, stream, context.fields, context.client, &context.sink, stop);
     const auto prepared = recorder.prepare(wanted);
     std::string said;
     log_left_out(stream, wanted, prepared.schema, said);

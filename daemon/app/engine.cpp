@@ -1,5 +1,6 @@
 #include "daemon/app/engine.hpp"
 
+#include "daemon/app/details_filler.hpp"
 #include "daemon/app/run_recorder.hpp"
 #include "daemon/app/stream_run.hpp"
 #include "daemon/runtime/log.hpp"
@@ -23,7 +24,7 @@ constexpr std::size_t fetchers = 3;
 } // namespace
 
 Engine::Engine(EngineParts parts, FetcherParts fetcher_parts, EngineMode mode)
-    : parts_(parts), fetcher_parts_(std::move(fetcher_parts)),
+    : parts_(parts), mode_(mode), fetcher_parts_(std::move(fetcher_parts)),
       timetable_(parts_.config.streams, mode, 1.0, parts_.clock.now()),
       memories_(parts_.config.streams.size()), jitter_(std::random_device{}()) {
     if (mode == EngineMode::forever) {
@@ -39,8 +40,14 @@ void Engine::run(const std::stop_token& stop) {
         for (std::size_t i = 0; i < fetchers; ++i) {
             threads.emplace_back([this] { fetch(stop_source_.get_token()); });
         }
+        if (mode_ == EngineMode::forever && !parts_.verify && wants_details(parts_.config)) {
+            threads.emplace_back([this] { fill_details(stop_source_.get_token()); });
+        }
         threads.emplace_back([this] { schedule(stop_source_.get_token()); });
     } // Joined here, before anything they use goes away.
+    if (!fatal_ && mode_ == EngineMode::once && !parts_.verify && wants_details(parts_.config)) {
+        fill_details_once(stop);
+    }
     if (fatal_) {
         std::rethrow_exception(fatal_);
     }
@@ -48,7 +55,7 @@ void Engine::run(const std::stop_token& stop) {
 
 Engine::Outcome Engine::outcome() const {
     const std::lock_guard lock(mutex_);
-    const auto succeeded = timetable_.succeeded();
+    const auto succeeded = timetable_.succeeded() - without_details_;
     return {succeeded, parts_.config.streams.size() - succeeded};
 }
 
@@ -127,15 +134,21 @@ std::optional<std::size_t> Engine::take_ready(const std::stop_token& stop) {
     return stream;
 }
 
+/// What it spends is counted in time.
+std::unique_ptr<ApiClient> Engine::make_client(Sink& sink) {
+    auto client = fetcher_parts_.make_client();
+    client->before_each([this, &sink] {
+        settle_credits_in_time(
+            sink, parts_.gate, parts_.config.source.name, parts_.organisation.credits_allowed);
+    });
+    return client;
+}
+
 void Engine::fetch(const std::stop_token& stop) {
     const pulse::Worker worker;
     try {
         const auto sink = fetcher_parts_.make_sink();
-        const auto client = fetcher_parts_.make_client();
-        client->before_each([&] {
-            settle_credits_in_time(
-                *sink, parts_.gate, parts_.config.source.name, parts_.organisation.credits_allowed);
-        });
+        const auto client = make_client(*sink);
         while (const auto stream = take_ready(stop)) {
             finished(*stream, attempt(*stream, *sink, *client, stop));
         }
@@ -154,20 +167,50 @@ void Engine::end_with(std::exception_ptr error) {
     stop_source_.request_stop();
 }
 
+RunContext Engine::context_for(Sink& sink, ApiClient& client) const {
+    return {parts_.config,
+            parts_.organisation,
+            parts_.fields,
+            parts_.gate,
+            parts_.clock,
+            parts_.board,
+            client,
+            sink,
+            parts_.verify,
+            parts_.verify_schedule,
+            pressure_ ? &*pressure_ : nullptr,
+            parts_.formulas_schedule};
+}
+
+void Engine::fill_details(const std::stop_token& stop) {
+    try {
+        const auto sink = fetcher_parts_.make_sink();
+        const auto client = make_client(*sink);
+        DetailsFiller(context_for(*sink, *client)).run_until_stopped(stop);
+    } catch (...) {
+        end_with(std::current_exception());
+    }
+}
+
+/// After the streams: nothing else is sent meanwhile.
+void Engine::fill_details_once(const std::stop_token& stop) {
+    const auto sink = fetcher_parts_.make_sink();
+    const auto client = make_client(*sink);
+    for (const auto stream : DetailsFiller(context_for(*sink, *client)).run_once(stop)) {
+        parts_.board.update(parts_.config.streams[stream].endpoint.stream,
+                            [&](StreamProgress& line) {
+                                if (line.activity == StreamActivity::done) {
+                                    line.activity = StreamActivity::failed;
+                                    line.error = "its details could not be read; see the log";
+                                    ++without_details_;
+                                }
+                            });
+    }
+}
+
 RunResult
 Engine::attempt(std::size_t stream, Sink& sink, ApiClient& client, const std::stop_token& stop) {
-    const RunContext context{parts_.config,
-                             parts_.organisation,
-                             parts_.fields,
-                             parts_.gate,
-                             parts_.clock,
-                             parts_.board,
-                             client,
-                             sink,
-                             parts_.verify,
-                             parts_.verify_schedule,
-                             pressure_ ? &*pressure_ : nullptr,
-                             parts_.formulas_schedule};
+    const auto context = context_for(sink, client);
     if (pressure_) {
         pressure_->look(sink);
     }

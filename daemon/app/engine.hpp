@@ -38,7 +38,8 @@ struct EngineParts {
 
 /// The scheduler thread and the pool of three fetchers. The scheduler hands due streams to free
 /// fetchers, in the order in which they fell due; a stream is never run twice at once; a failing
-/// stream backs off alone. What it decides is the Timetable's; here are the threads.
+/// stream backs off alone. What it decides is the Timetable's; here are the threads. Details, where
+/// they are wanted, are read by a thread of their own beside them, or after them in one pass.
 class Engine {
 public:
     Engine(EngineParts parts, FetcherParts fetcher_parts, EngineMode mode);
@@ -72,6 +73,10 @@ public:
 private:
     void schedule(const std::stop_token& stop);
     void fetch(const std::stop_token& stop);
+    void fill_details(const std::stop_token& stop);
+    void fill_details_once(const std::stop_token& stop);
+    [[nodiscard]] std::unique_ptr<ApiClient> make_client(Sink& sink);
+    [[nodiscard]] RunContext context_for(Sink& sink, ApiClient& client) const;
     [[nodiscard]] std::optional<std::size_t> take_ready(const std::stop_token& stop);
     RunResult
     attempt(std::size_t stream, Sink& sink, ApiClient& client, const std::stop_token& stop);
@@ -81,6 +86,7 @@ private:
     void end_with(std::exception_ptr error);
 
     EngineParts parts_;
+    EngineMode mode_;
     FetcherParts fetcher_parts_;
     std::optional<CreditPressure> pressure_; ///< One pass does not spare: it was asked for.
     mutable std::mutex mutex_;
@@ -90,6 +96,7 @@ private:
     std::vector<StreamMemory> memories_; ///< Each is its stream's, and used by one fetcher at once.
     std::minstd_rand jitter_;
     std::exception_ptr fatal_;
+    std::size_t without_details_ = 0; ///< Streams that went well, but for their details.
     std::stop_source stop_source_;
 };
 

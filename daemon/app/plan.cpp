@@ -5,6 +5,7 @@
 #include "daemon/app/sync_plan.hpp"
 #include "daemon/app/timetable.hpp"
 #include "daemon/app/verbs.hpp"
+#include "daemon/app/wanted_lines.hpp"
 #include "daemon/app/whole_run.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/core/folding.hpp"
@@ -123,6 +124,8 @@ private:
         plan.fields = fields_to_ask(asked).size();
         plan.slices = slices_of(asked).size();
         plan.formula_fields = count_formulas(wanted);
+        wanted.lines = wanted_lines(config_, stream, fields_, *client_, nullptr, stop_);
+        plan.line_tables = wanted.lines.size();
         if (stream.mode == StreamMode::definition_only) {
             return wanted;
         }
@@ -135,6 +138,9 @@ private:
         const auto count = count_from(stream, *plan.from);
         plan.rows = stream.limit ? std::min(count.rows, *stream.limit) : count.rows;
         plan.rows_are_exact = count.is_exact;
+        if (!wanted.lines.empty()) {
+            plan_details(stream, plan);
+        }
         return wanted;
     }
 
@@ -146,6 +152,24 @@ private:
         const auto count = count_whole_list(*client_, stream.endpoint.module, field, stop_);
         plan.rows = count.rows;
         plan.rows_are_exact = count.is_exact;
+    }
+
+    /// What waits in the table, and what this sync brings: everything at first, then what is newer
+    /// than the mark. What is read again below it changes no row.
+    void plan_details(const StreamConfig& stream, StreamPlan& plan) {
+        const auto* state = state_of(stream);
+        plan.details = *plan.rows;
+        if (state == nullptr) {
+            return;
+        }
+        const auto sink = make_sink(config_.target, config_.daemon.state_schema);
+        const auto waiting = sink->details_backlog(stream.target);
+        plan.details_waiting = waiting ? *waiting : sink->count_rows(stream.target);
+        if (state->high_water_mark && !stream.window) {
+            plan.details =
+                count_since(stream, *state->high_water_mark + std::chrono::seconds(1)).rows;
+        }
+        plan.details += plan.details_waiting;
     }
 
     RecordCount count_from(const StreamConfig& stream, std::chrono::sys_seconds from) {
@@ -274,7 +298,8 @@ private:
 
     /// What is done once costs nothing per cycle: a definition its field list, a range its pages.
     static void price_once(const StreamConfig& stream, StreamPlan& plan) {
-        plan.requests = stream.endpoint.kind == EndpointKind::records ? 1 : 0;
+        plan.requests = stream.endpoint.kind == EndpointKind::records ? 1 + plan.line_tables : 0;
+        plan.requests += plan.details;
         if (stream.window) {
             plan.requests +=
                 std::max<std::uint64_t>(pages_of_scan({*plan.rows, plan.ties}), 1) * plan.slices;
@@ -309,6 +334,7 @@ private:
             const bool rereads = is_full_walk(stream.mode);
             plan.requests_per_cycle = rereads ? pages * plan.slices : 1 + deletions;
             plan.requests = 1 + deletions + (is_empty ? 1 : pages * plan.slices);
+            plan.requests += plan.line_tables + plan.details;
         }
         if (stream.schedule.is_manual()) {
             return;
@@ -321,7 +347,8 @@ private:
         plan.credits_per_day =
             runs_per_day(stretched) * static_cast<double>(plan.requests_per_cycle);
         if (is_records) {
-            plan.credits_per_day += runs_per_day(std::max(stretched, config_.daemon.metadata));
+            plan.credits_per_day += runs_per_day(std::max(stretched, config_.daemon.metadata)) *
+                                    static_cast<double>(1 + plan.line_tables);
         }
         if (!keeps_equal(stream)) {
             return;

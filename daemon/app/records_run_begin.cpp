@@ -1,6 +1,7 @@
 // Where a run begins: the anchor, a table that was there first, the scan that it takes up.
 #include "daemon/app/records_run.hpp"
 #include "daemon/app/scan_json.hpp"
+#include "daemon/app/wanted_lines.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/log.hpp"
@@ -153,7 +154,9 @@ StreamSchema RecordsRun::wanted_schema() {
     }
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
     auto wanted = schema_with_versions(stream_, *fields);
-    log_unmatched(stream_, *fields, memory_);
+    log_unmatched(stream_, *fields, wants_lines(context_.config, stream_), memory_);
+    wanted.lines = wanted_lines(
+        context_.config, stream_, context_.fields, context_.client, &context_.sink, stop_);
     return wanted;
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/app/run_recorder.hpp"
 
 #include "daemon/app/target_sql_runner.hpp"
+#include "daemon/core/details.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/failpoint.hpp"
@@ -99,6 +100,7 @@ void log_left_out(const StreamConfig& stream,
 
 void log_unmatched(const StreamConfig& stream,
                    const std::vector<ZohoField>& fields,
+                   bool with_lines,
                    StreamMemory& memory) {
     if (std::exchange(memory.is_selection_checked, true)) {
         return;
@@ -117,13 +119,17 @@ void log_unmatched(const StreamConfig& stream,
                     kv("item", name),
                     kv("hint", "no field has this name: correct `columns` or `transforms`")});
     }
+    for (const auto& field : fields) {
+        if (with_lines && holds_lines(field)) {
+            names.push_back(field.api_name);
+        }
+    }
     for (const auto& item : stream.select.without_match(names)) {
-        log::event(
-            Level::warn,
-            "select_matches_nothing",
-            {kv("stream", stream.endpoint.stream),
-             kv("item", item),
-             kv("hint", "no field that lists deliver has this name in Zoho: correct `select`")});
+        log::event(Level::warn,
+                   "select_matches_nothing",
+                   {kv("stream", stream.endpoint.stream),
+                    kv("item", item),
+                    kv("hint", "no field that is read has this name in Zoho: correct `select`")});
     }
 }
 

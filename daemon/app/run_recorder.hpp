@@ -44,9 +44,11 @@ void log_left_out(const StreamConfig& stream,
                   std::string& said);
 
 /// Says once which items of `select`, `columns` and `transforms` match no field. Zoho's fields may
-/// change, so that such a name is no mistake for certain.
+/// change, so that such a name is no mistake for certain. Fields of lines match where they are
+/// read.
 void log_unmatched(const StreamConfig& stream,
                    const std::vector<ZohoField>& fields,
+                   bool with_lines,
                    StreamMemory& memory);
 
 /// Throws SyncError{schema_conflict} when the stream asks for what a module without Modified_Time

@@ -15,8 +15,13 @@ namespace {
 
 using Time = std::optional<std::chrono::sys_seconds>;
 
-/// Live rows by table; empty when nobody asked for them.
-using RowCounts = std::map<std::string, std::uint64_t>;
+/// By table.
+using Counts = std::map<std::string, std::uint64_t>;
+
+struct RowCounts {
+    Counts live;    ///< Empty when nobody asked for them.
+    Counts waiting; ///< Live rows whose lines were not read yet, of tables that have lines.
+};
 
 nlohmann::json json_of(const Time& time) {
     return time ? nlohmann::json(format_utc(*time)) : nlohmann::json();
@@ -47,7 +52,7 @@ std::string trouble_of(const StreamState& state) {
     return state.last_error.empty() && is_read_whole(state) ? why_read_whole : state.last_error;
 }
 
-std::optional<std::uint64_t> rows_of(const StreamState& state, const RowCounts& counts) {
+std::optional<std::uint64_t> rows_of(const StreamState& state, const Counts& counts) {
     const auto found = counts.find(state.key.target.text());
     return found == counts.end() ? std::nullopt : std::optional(found->second);
 }
@@ -58,7 +63,8 @@ void print_json(const std::vector<StreamState>& states,
     nlohmann::json list = nlohmann::json::array();
     for (const auto& state : states) {
         const auto fresh = freshness(state, now);
-        const auto rows = rows_of(state, counts);
+        const auto rows = rows_of(state, counts.live);
+        const auto waiting = rows_of(state, counts.waiting);
         list.push_back(
             {{"connection", state.key.connection},
              {"stream", state.key.stream},
@@ -74,6 +80,7 @@ void print_json(const std::vector<StreamState>& states,
              {"last_attempt_at", json_of(state.last_attempt_at)},
              {"last_success_at", json_of(state.last_success_at)},
              {"rows", rows ? nlohmann::json(*rows) : nlohmann::json()},
+             {"details_waiting", waiting ? nlohmann::json(*waiting) : nlohmann::json()},
              {"rows_upserted", state.rows_upserted},
              {"rows_unchanged", state.rows_unchanged},
              {"rows_deleted", state.rows_deleted},
@@ -124,7 +131,7 @@ void print_table(const std::vector<StreamState>& states,
                              "status",
                              "fresh",
                              "high-water mark",
-                             counts.empty() ? "upserted" : "rows",
+                             counts.live.empty() ? "upserted" : "rows",
                              "last error");
     for (const auto& state : states) {
         const auto fresh = freshness(state, now);
@@ -135,8 +142,12 @@ void print_table(const std::vector<StreamState>& states,
                                  fresh ? format_duration(std::chrono::seconds(*fresh)) : "never",
                                  state.high_water_mark ? format_utc(*state.high_water_mark)
                                                        : "none",
-                                 rows_of(state, counts).value_or(state.rows_upserted),
+                                 rows_of(state, counts.live).value_or(state.rows_upserted),
                                  trouble_of(state));
+        const auto waiting = rows_of(state, counts.waiting).value_or(0);
+        if (waiting > 0) {
+            std::cout << fmt::format("    {} rows wait for their details\n", waiting);
+        }
     }
     print_formulas(states, now);
 }
@@ -150,7 +161,10 @@ ExitCode status_verb(const Config& config, bool as_json, bool counts_rows, Clock
     RowCounts counts;
     for (const auto& state : states) {
         if (counts_rows) {
-            counts[state.key.target.text()] = sink->count_rows(state.key.target);
+            counts.live[state.key.target.text()] = sink->count_rows(state.key.target);
+        }
+        if (const auto waiting = sink->details_backlog(state.key.target)) {
+            counts.waiting[state.key.target.text()] = *waiting;
         }
     }
     if (as_json) {

@@ -290,6 +290,26 @@ void run_stream(const RunContext& context,
     }
 }
 
+DetailsResult attempt_details(const RunContext& context,
+                              const StreamConfig& stream,
+                              DetailsMemory& memory,
+                              DetailsBudget& budget,
+                              int attempt,
+                              const std::stop_token& stop) {
+    try {
+        return {DetailsRun(context, stream, memory, budget, stop).advance()};
+    } catch (const SyncError& error) {
+        if (error.kind() == ErrorKind::stopped || stop.stop_requested()) {
+            return {};
+        }
+        if (reaction_to(error.kind()) == Reaction::end_process) {
+            throw;
+        }
+        count_failure(stream, error.kind());
+        return {{}, true, meet_failure(context, stream, "details_failed", attempt, error)};
+    }
+}
+
 RunResult attempt_stream(const RunContext& context,
                          const StreamConfig& stream,
                          StreamMemory& memory,

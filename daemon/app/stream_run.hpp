@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/app/details_run.hpp"
 #include "daemon/app/run_context.hpp"
 #include "daemon/app/timetable.hpp"
 
@@ -24,5 +25,22 @@ RunResult attempt_stream(const RunContext& context,
                          StreamMemory& memory,
                          int attempt,
                          const std::stop_token& stop);
+
+/// How a part of a stream's details went.
+struct DetailsResult {
+    DetailsProgress progress;
+    bool has_failed = false;
+    std::chrono::milliseconds retry_after{0};
+};
+
+/// Reads some of the details that the stream waits for. What goes wrong is logged, and the
+/// organisation paused where the trouble is everybody's. `attempt` counts the failures in a row,
+/// for the log. Throws SyncError only for what ends the process.
+DetailsResult attempt_details(const RunContext& context,
+                              const StreamConfig& stream,
+                              DetailsMemory& memory,
+                              DetailsBudget& budget,
+                              int attempt,
+                              const std::stop_token& stop);
 
 } // namespace zohosyncd

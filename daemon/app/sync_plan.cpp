@@ -1,5 +1,6 @@
 #include "daemon/app/sync_plan.hpp"
 
+#include "daemon/app/details_budget.hpp"
 #include "daemon/core/time.hpp"
 
 #include <fmt/format.h>
@@ -49,6 +50,11 @@ std::string stream_lines(const StreamPlan& stream) {
     if (!stream.problem.empty()) {
         text += "    FAIL " + stream.problem + "\n";
     }
+    if (stream.line_tables > 0) {
+        text += fmt::format("    details: {} records read one by one, {} of them wait already\n",
+                            stream.details,
+                            stream.details_waiting);
+    }
     if (!stream.ties.empty()) {
         const auto most = *std::max_element(stream.ties.begin(), stream.ties.end());
         text +=
@@ -72,6 +78,8 @@ json stream_json(const StreamPlan& stream) {
             {"rows_are_exact", stream.rows_are_exact},
             {"ties", stream.ties},
             {"requests", stream.requests},
+            {"details", stream.line_tables > 0 ? json(stream.details) : json()},
+            {"details_waiting", stream.line_tables > 0 ? json(stream.details_waiting) : json()},
             {"requests_per_cycle", stream.requests_per_cycle},
             {"interval_seconds", stream.interval ? json(stream.interval->count()) : json()},
             {"credits_per_day", std::ceil(stream.credits_per_day)},
@@ -88,6 +96,14 @@ std::uint64_t SyncPlan::requests() const {
     std::uint64_t sum = own_requests;
     for (const auto& stream : streams) {
         sum += stream.requests;
+    }
+    return sum;
+}
+
+std::uint64_t SyncPlan::details() const {
+    std::uint64_t sum = 0;
+    for (const auto& stream : streams) {
+        sum += stream.details;
     }
     return sum;
 }
@@ -117,9 +133,12 @@ double SyncPlan::formulas_per_day() const {
 }
 
 std::chrono::seconds SyncPlan::seconds_at_the_limit() const {
-    const auto windows = static_cast<double>(requests()) /
+    const auto windows = static_cast<double>(requests() - details()) /
                          static_cast<double>(std::max<std::size_t>(requests_per_second, 1));
-    return std::chrono::seconds(static_cast<std::int64_t>(std::ceil(windows * seconds_per_window)));
+    const auto pause =
+        std::chrono::duration<double>(pause_between_details(requests_per_second)).count();
+    return std::chrono::seconds(static_cast<std::int64_t>(
+        std::ceil(windows * seconds_per_window + static_cast<double>(details()) * pause)));
 }
 
 bool SyncPlan::has_problems() const {
@@ -169,6 +188,10 @@ std::string SyncPlan::text() const {
                         daily_credits,
                         allowed_credits,
                         spent_credits);
+    if (details() > allowed_credits / 2) {
+        text += "the details take more than the half of the credits that they may have in a day: "
+                "some wait for the next\n";
+    }
     if (requests() + spent_credits > allowed_credits) {
         text += "this sync needs more credits than are left: it takes longer than a day, unless "
                 "daemon.credits is raised\n";
@@ -191,6 +214,7 @@ std::string SyncPlan::json() const {
                 {{"requests", requests()},
                  {"credits", requests()},
                  {"requests_of_no_stream", own_requests},
+                 {"details", details()},
                  {"requests_per_cycle", requests_per_cycle()},
                  {"credits_per_day", std::ceil(credits_per_day())},
                  {"seconds_at_the_limit", seconds_at_the_limit().count()},

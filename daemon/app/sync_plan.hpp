@@ -24,8 +24,12 @@ struct StreamPlan {
     std::size_t slices = 1;
     std::optional<std::uint64_t> rows; ///< To be read; unknown where the stream can not be.
     bool rows_are_exact = true;
-    std::vector<std::uint64_t> ties;              ///< Seconds that hold more than a page.
-    std::uint64_t requests = 0;                   ///< Of this sync; each costs one credit.
+    std::vector<std::uint64_t> ties;   ///< Seconds that hold more than a page.
+    std::uint64_t requests = 0;        ///< Of this sync; each costs one credit.
+    std::size_t line_tables = 0;       ///< Beside the stream's own.
+    std::uint64_t details_waiting = 0; ///< Rows whose lines were not read yet.
+    std::uint64_t details =
+        0; ///< Of the requests those for single records: these, and what is new.
     std::uint64_t requests_per_cycle = 0;         ///< Of a later run that finds nothing new.
     std::optional<std::chrono::seconds> interval; ///< Of the schedule; none when manual.
     double credits_per_day = 0;                   ///< When nothing changes, field lists included.
@@ -52,6 +56,7 @@ struct SyncPlan {
     std::uint64_t plan_requests = 0; ///< What finding this out took.
 
     [[nodiscard]] std::uint64_t requests() const;
+    [[nodiscard]] std::uint64_t details() const; ///< Among these.
     [[nodiscard]] std::uint64_t requests_per_cycle() const;
     [[nodiscard]] double credits_per_day() const;
     [[nodiscard]] double formulas_per_day() const;

@@ -55,7 +55,7 @@ void WholeRun::run() {
 
 StreamSchema WholeRun::wanted_schema() {
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
-    log_unmatched(stream_, *fields, memory_);
+    log_unmatched(stream_, *fields, false, memory_);
     return schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
 }
 

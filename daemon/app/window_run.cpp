@@ -1,6 +1,7 @@
 #include "daemon/app/window_run.hpp"
 
 #include "daemon/app/scan_json.hpp"
+#include "daemon/app/wanted_lines.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
 #include "daemon/core/zoho_field.hpp"
@@ -102,7 +103,9 @@ void WindowRun::rest() {
 
 void WindowRun::prepare() {
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
-    const StreamSchema wanted = schema_with_versions(stream_, *fields);
+    StreamSchema wanted = schema_with_versions(stream_, *fields);
+    wanted.lines = wanted_lines(
+        context_.config, stream_, context_.fields, context_.client, &context_.sink, stop_);
     prepared_ = recorder_.prepare(wanted);
     log_left_out(stream_, wanted, prepared_.schema, memory_.left_out);
     mapping_hash_ = mapping_hash(prepared_.schema);

@@ -241,7 +241,9 @@ constexpr Key daemon_table[] = {
      text,
      honoured,
      "off",
-     "line items and whatever else lists leave out; only `off` in this version"},
+     "what lists leave out: `line_items` keeps the lines of subforms and of quotes, orders and "
+     "invoices in tables of their own, at a request for each record that changed; `off`; `all` is "
+     "refused in this version"},
     {"credits", map, honoured, "", "API credits that may be spent; see below"},
     {"metadata", text, honoured, "1h", "how old lists of fields may get"},
     {"verify",

@@ -94,6 +94,17 @@ enum class MergeStrategy {
     update,        ///< Nothing is inserted.
 };
 
+/// The table of the lines that one field of a record holds: a subform, the items of a quote. Lists
+/// leave such a field out; only a single record carries it.
+struct LineTable {
+    std::string field;  ///< Zoho's name of it: "Quoted_Items".
+    std::string module; ///< Whose field list describes the lines, if Zoho gives one.
+    TableName target;
+    /// [0] is the line's id (`bigint`, the key), [1] its record's id, [2] its place from 1 on, the
+    /// others are the line's own fields.
+    std::vector<Column> columns;
+};
+
 /// What a stream's table has to hold. columns[0] is always the record's id (`bigint`, the key).
 /// The bookkeeping columns _synced_at and _deleted_at are the sink's and not listed here.
 struct StreamSchema {
@@ -105,6 +116,10 @@ struct StreamSchema {
     /// The fields that one column, `data`, holds as one JSON object; empty: each has a column. Text
     /// columns among them are cut like those (`list_limit`); the others are JSON as sent.
     std::vector<Column> folded = {};
+
+    /// Of the lines that are to be kept beside the table; none unless details are wanted. With any,
+    /// the sink keeps the column _details_at: NULL until this version's lines were read.
+    std::vector<LineTable> lines = {};
 
     /// A row is (id, _sling_loaded_at): each append_stage() adds all records once more.
     bool is_snapshot = false;

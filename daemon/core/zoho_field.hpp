@@ -20,6 +20,7 @@ struct ZohoField {
     std::string return_type;   ///< Of formula and rollup_summary.
     bool is_rich_text = false; ///< ui_type 250: HTML, cut after 500 characters in list replies.
     bool is_virtual = false;   ///< Never delivered by list calls (zoho-api-facts §5.2).
+    std::string associated_module = {}; ///< Of a subform: the module that its lines are of.
 };
 
 /// The column type that contract §6 gives to the field.

@@ -56,6 +56,17 @@ bool is_rich_text(const json& field) {
            found->get<int>() == rich_text_ui_type;
 }
 
+/// {"module":"Project_Details","id":"…"}; older replies say {"module":{"api_name":"…"}}.
+std::string associated_module_of(const json& field) {
+    const auto found = field.find("associated_module");
+    if (found == field.end() || !found->is_object()) {
+        return {};
+    }
+    const auto module = found->find("module");
+    return module != found->end() && module->is_object() ? text_at(*module, "api_name")
+                                                         : text_at(*found, "module");
+}
+
 std::string label_of(const json& field) {
     const std::string shown = text_at(field, "display_label");
     return shown.empty() ? text_at(field, "field_label") : shown;
@@ -203,6 +214,27 @@ FieldCatalog::get(ApiClient& client, const std::string& module, const std::stop_
     return fields;
 }
 
+ZohoFields
+FieldCatalog::find(ApiClient& client, const std::string& module, const std::stop_token& stop) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto refused = refused_at_.find(module);
+        if (refused != refused_at_.end() && clock_.now() < refused->second + max_age_) {
+            return nullptr;
+        }
+    }
+    try {
+        return get(client, module, stop);
+    } catch (const SyncError& error) {
+        if (error.kind() != ErrorKind::denied && error.kind() != ErrorKind::unknown_module) {
+            throw;
+        }
+    }
+    const std::lock_guard lock(mutex_);
+    refused_at_[module] = clock_.now();
+    return nullptr;
+}
+
 FieldList parse_field_list(const std::string& body) {
     FieldList list;
     std::set<std::string> seen;
@@ -228,7 +260,8 @@ FieldList parse_field_list(const std::string& body) {
                                text_at(entry, "json_type"),
                                return_type_of(entry),
                                is_rich_text(entry),
-                               flag_at(entry, "virtual_field")});
+                               flag_at(entry, "virtual_field"),
+                               associated_module_of(entry)});
         if (list.fields.back().data_type.empty() && list.fields.back().json_type.empty()) {
             list.oddities.push_back({shown, "it has no data_type: it is stored as text"});
         }

@@ -59,6 +59,9 @@ public:
 
     ZohoFields get(ApiClient& client, const std::string& module, const std::stop_token& stop);
 
+    /// The same, but null when Zoho does not give them: not every subform has a list of its own.
+    /// That, too, is asked for at most once per `max_age`.
+    ZohoFields find(ApiClient& client, const std::string& module, const std::stop_token& stop);
     /// Whether the next get() asks Zoho.
     [[nodiscard]] bool is_old(const std::string& module);
     /// The next get() asks Zoho: the list seems to have changed.
@@ -79,6 +82,7 @@ private:
     std::chrono::seconds max_age_;
     std::mutex mutex_;
     std::map<std::string, Entry> entries_;
+    std::map<std::string, Clock::TimePoint> refused_at_;
 };
 
 /// Whether it is what read_fields() throws for a module without fields.

@@ -27,6 +27,8 @@ constexpr const char* synced_at_column = "_synced_at";
 constexpr const char* deleted_at_column = "_deleted_at";
 /// Sling's name for when a row was loaded.
 constexpr const char* loaded_at_column = "_sling_loaded_at";
+/// Only in tables whose records' lines are kept.
+constexpr const char* details_at_column = "_details_at";
 
 /// Names the wanted columns: as they were named before, else as `select` has it, else as a column
 /// of the table that fits in any casing, else by `casing`. `existing` are the names in the table;

@@ -1,6 +1,7 @@
 #include "sinks/postgres/catalog.hpp"
 
 #include "daemon/core/identifiers.hpp"
+#include "sinks/common/column_names.hpp"
 #include "sinks/common/metadata_columns.hpp"
 
 #include <algorithm>
@@ -127,6 +128,7 @@ BoundTable bind_table(pqxx::transaction_base& tx,
     table.quoted = quote_table(schema.target);
     table.stage = quote_table(stage_of(schema.target, state_schema));
     table.version = schema.version_column;
+    table.has_details_at = relation->find(details_at_column) != nullptr;
     const auto attribute_of = [&](const std::string& name) {
         const auto* attribute = relation->find(name);
         if (attribute == nullptr) {

@@ -74,6 +74,7 @@ struct BoundTable {
     std::vector<Stamp> stamps;         ///< Beside _synced_at.
     std::optional<LoadedAt> loaded_at; ///< Of a snapshot alone, which fills it by itself.
     std::optional<std::size_t> version;
+    bool has_details_at = false; ///< A row that is written waits for its lines again.
 
     [[nodiscard]] const std::string& id() const { return columns.front().quoted; }
 };

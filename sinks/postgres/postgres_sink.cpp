@@ -6,7 +6,10 @@
 #include "sinks/common/stage_count.hpp"
 #include "sinks/postgres/catalog.hpp"
 #include "sinks/postgres/compare.hpp"
+#include "sinks/postgres/credits.hpp"
+#include "sinks/postgres/deletions.hpp"
 #include "sinks/postgres/lease.hpp"
+#include "sinks/postgres/lines.hpp"
 #include "sinks/postgres/migrate.hpp"
 #include "sinks/postgres/page_writer.hpp"
 #include "sinks/postgres/prepare.hpp"
@@ -55,9 +58,13 @@ public:
                      const StreamSchema& schema,
                      const PageWrite& page,
                      const Checkpoint& checkpoint) override;
+
     std::vector<Deletion> soft_deleted(const StreamSchema& schema,
                                        std::chrono::sys_seconds since,
-                                       std::size_t limit) override;
+                                       std::size_t limit) override {
+        return postgres::soft_deleted(session_, bound(schema), since, limit);
+    }
+
     std::vector<std::int64_t> set_aside(const TableName& table, std::size_t limit) override;
     WriteStats write_deletions(const StreamKey& key,
                                const StreamSchema& schema,
@@ -115,7 +122,28 @@ public:
     record_failure(const StreamKey& key, StreamStatus status, const std::string& error) override;
     int reset(const std::string& connection, const std::string& stream) override;
     std::uint64_t count_rows(const TableName& table) override;
-    std::uint64_t spend_credits(const std::string& connection, std::uint64_t credits) override;
+
+    std::uint64_t spend_credits(const std::string& connection, std::uint64_t credits) override {
+        return postgres::spend_credits(session_, connection, credits);
+    }
+
+    std::optional<std::uint64_t> details_backlog(const TableName& table) override {
+        return session_.read(
+            "count what waits for details in " + table.text(),
+            [&](pqxx::work& tx) { return postgres::count_without_details(tx, table); });
+    }
+
+    std::vector<LineTable>
+    prepare_lines(const StreamKey& key, const StreamSchema& schema, ColumnCasing casing) override;
+
+    std::vector<RowVersion> rows_without_details(const StreamSchema& schema,
+                                                 std::size_t limit) override {
+        return postgres::rows_without_details(session_, bound(schema), limit);
+    }
+
+    WriteStats write_details(const StreamSchema& schema,
+                             const std::vector<LineTable>& tables,
+                             const DetailsPage& page) override;
 
     std::uint64_t about_rows(const TableName& table) override {
         return session_.read("estimate the rows of " + table.text(),
@@ -194,6 +222,9 @@ PostgresSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCa
     auto prepared = prepare_stream(session_, leases_, key, wanted, casing);
     const auto target = key.target.text();
     totals_.erase(target);
+    if (!wanted.lines.empty()) {
+        prepared.schema.lines = prepare_lines(key, prepared.schema, casing);
+    }
     // A fresh look at the types: somebody may have altered one since the last run.
     auto fresh = session_.read("read the catalogue of " + target, [&](pqxx::work& tx) {
         quarantine_.look(tx, target);
@@ -311,28 +342,6 @@ WriteStats PostgresSink::write(const StreamKey& key,
     return with_settled(write_page(key, schema, Destination::table, page, checkpoint));
 }
 
-std::vector<Deletion> PostgresSink::soft_deleted(const StreamSchema& schema,
-                                                 std::chrono::sys_seconds since,
-                                                 std::size_t limit) {
-    const auto& table = bound(schema);
-    return session_.read("read deletions of " + table.target, [&](pqxx::work& tx) {
-        const auto rows = tx.exec_params(
-            "SELECT " + table.id() +
-                "::text, floor(extract(epoch FROM _deleted_at))::bigint FROM " + table.quoted +
-                " WHERE _deleted_at >= $1::timestamptz ORDER BY _deleted_at, " + table.id() +
-                " LIMIT $2",
-            format_utc(since),
-            limit);
-        std::vector<Deletion> deletions;
-        for (const auto& row : rows) {
-            deletions.push_back(
-                {row[0].as<std::int64_t>(),
-                 std::chrono::sys_seconds(std::chrono::seconds(row[1].as<std::int64_t>()))});
-        }
-        return deletions;
-    });
-}
-
 std::vector<std::int64_t> PostgresSink::set_aside(const TableName& table, std::size_t limit) {
     if (!quarantine_.holds(table.text())) {
         return {};
@@ -347,49 +356,53 @@ WriteStats PostgresSink::write_deletions(const StreamKey& key,
                                          std::span<const Deletion> deletions,
                                          DeletePolicy policy,
                                          const Checkpoint& checkpoint) {
-    std::map<std::int64_t, std::chrono::sys_seconds>
-        latest; // Sorted, so that two writers never deadlock.
-    for (const auto& deletion : deletions) {
-        auto& time = latest.try_emplace(deletion.id, deletion.deleted_time).first->second;
-        time = std::max(time, deletion.deleted_time);
-    }
-    std::vector<std::int64_t> ids;
-    std::vector<std::string> times;
-    for (const auto& [id, time] : latest) {
-        ids.push_back(id);
-        times.push_back(format_utc(time));
-    }
     const auto& table = bound(schema);
     const auto result = commit("delete from", key, checkpoint, true, [&](pqxx::work& tx) {
         PageResult page;
-        if (ids.empty() || policy == DeletePolicy::none) {
-            return page;
+        if (policy != DeletePolicy::none) {
+            page.stats.deleted = delete_rows(session_, tx, table, deletions, policy);
         }
-        const auto& id = table.columns.front();
-        if (policy == DeletePolicy::hard) {
-            page.stats.deleted = tx.exec_params("DELETE FROM " + table.quoted + " WHERE " +
-                                                    id.quoted + " = ANY ($1::" + id.type + "[])",
-                                                bigint_array(ids))
-                                     .affected_rows();
-            return page;
-        }
-        ZOHOSYNCD_FAILPOINT("postgres.deletions");
-        const auto rows = tx.exec_params1(
-            "WITH known AS (SELECT d.id, d.time, t._deleted_at IS NULL AS was_live FROM "
-            "unnest($1::" +
-                id.type + "[], $2::timestamptz[]) AS d(id, time) JOIN " + table.quoted +
-                " t ON t." + id.quoted +
-                " = d.id WHERE t._deleted_at IS DISTINCT FROM d.time), marked AS (UPDATE " +
-                table.quoted + " t SET _deleted_at = k.time, _synced_at = now()" +
-                stamps_on_delete(table) + " FROM known k WHERE t." + id.quoted +
-                " = k.id RETURNING k.was_live) SELECT count(*) FILTER (WHERE was_live) FROM marked",
-            bigint_array(ids),
-            text_array(times));
-        ZOHOSYNCD_FAILPOINT("postgres.deletions.marked");
-        page.stats.deleted = rows[0].as<std::uint64_t>();
         return page;
     });
     return with_settled(result.stats);
+}
+
+std::vector<LineTable>
+PostgresSink::prepare_lines(const StreamKey& key, const StreamSchema& schema, ColumnCasing casing) {
+    auto tables = postgres::prepare_lines(session_, leases_, {key, schema, casing});
+    tables_.erase(key.target.text()); // It may have a column more.
+    session_.read("read the quarantine of " + key.target.text(), [&](pqxx::work& tx) {
+        for (const auto& table : tables) {
+            tables_.erase(table.target.text());
+            quarantine_.look(tx, table.target.text());
+        }
+        return true;
+    });
+    return tables;
+}
+
+WriteStats PostgresSink::write_details(const StreamSchema& schema,
+                                       const std::vector<LineTable>& tables,
+                                       const DetailsPage& page) {
+    const auto attempt = [&](bool careful) {
+        // Looked up before the transaction begins: a connection holds one at a time.
+        const auto& records = bound(schema);
+        std::vector<const BoundTable*> lines;
+        for (const auto& table : tables) {
+            lines.push_back(&bound(schema_of_lines(table)));
+        }
+        // Without a way to tell whether a commit in doubt happened: then the rows just wait on.
+        return session_.write("write details to " + records.target, {}, [&](pqxx::work& tx) {
+            leases_.check(tx);
+            return postgres::write_details(
+                tx, writer_, quarantine_, {records, lines, page}, careful);
+        });
+    };
+    try {
+        return attempt(false);
+    } catch (const DataError&) {
+        return attempt(true);
+    }
 }
 
 void PostgresSink::begin_stage(const StreamKey&, const StreamSchema& schema) {
@@ -468,35 +481,6 @@ std::uint64_t PostgresSink::count_rows(const TableName& table) {
         return tx
             .exec1("SELECT count(*) FROM " + quote_table(table) + " WHERE _deleted_at IS NULL")[0]
             .as<std::uint64_t>();
-    });
-}
-
-std::uint64_t PostgresSink::spend_credits(const std::string& connection, std::uint64_t credits) {
-    const auto table = session_.state_table("credits");
-    const auto sum = [&](pqxx::work& tx) {
-        return tx
-            .exec_params1(
-                "SELECT coalesce(sum(credits), 0) FROM " + table +
-                    " WHERE connection = $1 AND minute > now() - interval '24 hours 1 minute'",
-                connection)[0]
-            .as<std::uint64_t>();
-    };
-    if (credits == 0) {
-        return session_.read("read the credits", sum);
-    }
-    return session_.write("count credits", {}, [&](pqxx::work& tx) {
-        ZOHOSYNCD_FAILPOINT("postgres.credits");
-        tx.exec_params(
-            "INSERT INTO " + table +
-                " AS c (connection, minute, credits) VALUES ($1, date_trunc('minute', now()), $2)"
-                " ON CONFLICT (connection, minute) DO UPDATE SET credits = c.credits + "
-                "excluded.credits",
-            connection,
-            credits);
-        tx.exec_params("DELETE FROM " + table +
-                           " WHERE connection = $1 AND minute < now() - interval '25 hours'",
-                       connection);
-        return sum(tx);
     });
 }
 

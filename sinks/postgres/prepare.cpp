@@ -4,6 +4,7 @@
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/metrics.hpp"
 #include "sinks/postgres/adopt.hpp"
+#include "sinks/postgres/lines.hpp"
 #include "sinks/postgres/state.hpp"
 
 namespace zohosyncd::postgres {
@@ -12,24 +13,8 @@ namespace {
 // Readers queue behind a waiting ALTER TABLE, so it waits only briefly, and again after a pause.
 constexpr int ddl_attempts = 4;
 
-/// What does not need the state tables.
-Observed observe_tables(Session& session, pqxx::work& tx, const StreamKey& key) {
-    Observed seen;
-    seen.table = find_relation(tx, key.target);
-    if (seen.table) {
-        seen.table->bytes = tx.exec_params1("SELECT coalesce(pg_total_relation_size($1::oid), 0)",
-                                            seen.table->oid)[0]
-                                .as<std::uint64_t>();
-    }
-    seen.stage = find_relation(tx, stage_of(key.target, session.options().state_schema));
-    seen.has_schema = tx.exec_params1("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
-                                      key.target.schema)[0]
-                          .as<bool>();
-    return seen;
-}
-
 Observed observe(Session& session, pqxx::work& tx, const StreamKey& key) {
-    Observed seen = observe_tables(session, tx, key);
+    Observed seen = observe_tables(session, tx, key.target);
     seen.known = load_columns(session, tx, key.target.text());
     const auto state = tx.exec_params("SELECT table_id FROM " + session.state_table("sync_state") +
                                           " WHERE connection = $1 AND stream = $2 AND target = $3",
@@ -236,6 +221,21 @@ bool carry_out(Session& session, Leases& leases, Preparation preparation) {
 
 } // namespace
 
+Observed observe_tables(Session& session, pqxx::transaction_base& tx, const TableName& target) {
+    Observed seen;
+    seen.table = find_relation(tx, target);
+    if (seen.table) {
+        seen.table->bytes = tx.exec_params1("SELECT coalesce(pg_total_relation_size($1::oid), 0)",
+                                            seen.table->oid)[0]
+                                .as<std::uint64_t>();
+    }
+    seen.stage = find_relation(tx, stage_of(target, session.options().state_schema));
+    seen.has_schema = tx.exec_params1("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
+                                      target.schema)[0]
+                          .as<bool>();
+    return seen;
+}
+
 std::vector<std::string> preview_stream(Session& session,
                                         const StreamKey& key,
                                         const StreamSchema& wanted_by_stream,
@@ -243,18 +243,39 @@ std::vector<std::string> preview_stream(Session& session,
                                         bool has_state) {
     auto wanted = wanted_by_stream;
     wanted.target = key.target;
-    return session.read("read the catalogue of " + key.target.text(), [&](pqxx::work& tx) {
-        const auto seen = has_state ? observe(session, tx, key) : observe_tables(session, tx, key);
-        auto plan = plan_prepare(seen, wanted, casing, session.options().state_schema);
-        auto statements = std::move(plan.ddl);
-        if (!plan.unique_index.empty()) {
-            statements.insert(statements.begin(),
-                              "CREATE UNIQUE INDEX CONCURRENTLY " + plan.unique_index + " ON " +
-                                  quote_table(key.target) + " (" +
-                                  quote_identifier(plan.names.front()) + ")");
-        }
-        return statements;
-    });
+    auto statements =
+        session.read("read the catalogue of " + key.target.text(), [&](pqxx::work& tx) {
+            const auto seen =
+                has_state ? observe(session, tx, key) : observe_tables(session, tx, key.target);
+            auto plan = plan_prepare(seen, wanted, casing, session.options().state_schema);
+            auto lines = std::move(wanted.lines);
+            wanted = std::move(plan.schema);
+            wanted.lines = std::move(lines);
+            for (std::size_t i = 0; i < plan.names.size(); ++i) {
+                wanted.columns[i].name = plan.names[i];
+            }
+            auto ddl = std::move(plan.ddl);
+            if (!plan.unique_index.empty()) {
+                ddl.insert(ddl.begin(),
+                           "CREATE UNIQUE INDEX CONCURRENTLY " + plan.unique_index + " ON " +
+                               quote_table(key.target) + " (" +
+                               quote_identifier(plan.names.front()) + ")");
+            }
+            return ddl;
+        });
+    if (!wanted.lines.empty()) {
+        const auto more = preview_lines(session, {key, wanted, casing, has_state});
+        statements.insert(statements.end(), more.begin(), more.end());
+    }
+    return statements;
+}
+
+void carry_out_plan(Session& session,
+                    Leases& leases,
+                    const StreamKey& key,
+                    const StreamSchema& wanted,
+                    const PreparePlan& plan) {
+    (void)carry_out(session, leases, {key, wanted, plan, {}});
 }
 
 std::vector<KnownColumn>

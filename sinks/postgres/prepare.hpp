@@ -22,6 +22,17 @@ std::vector<std::string> preview_stream(Session& session,
                                         ColumnCasing casing,
                                         bool has_state);
 
+/// What there is of a table, as far as that does not need the state tables.
+Observed observe_tables(Session& session, pqxx::transaction_base& tx, const TableName& target);
+
+/// Runs the statements of a plan in one transaction, which waits only briefly for locks, and again
+/// after a pause.
+void carry_out_plan(Session& session,
+                    Leases& leases,
+                    const StreamKey& key,
+                    const StreamSchema& wanted,
+                    const PreparePlan& plan);
+
 /// The rows of the state table `columns` about one target.
 std::vector<KnownColumn>
 load_columns(Session& session, pqxx::transaction_base& tx, const std::string& target);

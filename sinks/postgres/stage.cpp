@@ -3,6 +3,7 @@
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/stage_count.hpp"
+#include "sinks/postgres/lines.hpp"
 #include "sinks/postgres/statements.hpp"
 
 #include <string>
@@ -215,6 +216,7 @@ merge_stage(Session& session, pqxx::work& tx, const BoundTable& table, const Mer
         } else {
             stats.deleted = remove_absent_twice(session, tx, table, merge);
             ZOHOSYNCD_FAILPOINT("postgres.merge.absent");
+            delete_lines(session, tx, table, merge.policy, std::nullopt);
             remember_absent(session, tx, table, merge);
         }
     }

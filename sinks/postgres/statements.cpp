@@ -1,6 +1,7 @@
 #include "sinks/postgres/statements.hpp"
 
 #include "daemon/core/identifiers.hpp"
+#include "sinks/common/column_names.hpp"
 
 namespace zohosyncd::postgres {
 namespace {
@@ -66,6 +67,7 @@ Stamps stamps_of(const BoundTable& table) {
         all.inserted += ", " + stamp.on_insert;
         all.updated += ", " + stamp.quoted + " = " + stamp.on_update;
     }
+    all.updated += table.has_details_at ? std::string(", ") + details_at_column + " = NULL" : "";
     return all;
 }
 

@@ -1,6 +1,7 @@
 #include "sinks/sqlite/inspect.hpp"
 
 #include "sinks/common/migration.hpp"
+#include "sinks/sqlite/lines.hpp"
 #include "sinks/sqlite/migrate.hpp"
 #include "sinks/sqlite/prepare.hpp"
 #include "sinks/sqlite/state.hpp"
@@ -140,11 +141,17 @@ std::vector<std::string> preview_sqlite(const SqliteOptions& options,
         read_only.is_read_only = true;
         Database database(read_only);
         copy_shape(database, scratch, key, has_state);
+        for (const auto& lines : wanted.lines) {
+            copy_shape(database, scratch, {key.connection, key.stream, lines.target}, has_state);
+        }
     }
     std::vector<std::string> statements;
     sqlite3_trace_v2(scratch.handle(), SQLITE_TRACE_STMT, note_statement, &statements);
     sqlite::Leases leases(scratch);
-    (void)sqlite::prepare_stream(scratch, leases, key, wanted, casing);
+    const auto prepared = sqlite::prepare_stream(scratch, leases, key, wanted, casing);
+    if (!wanted.lines.empty()) {
+        (void)sqlite::prepare_lines(scratch, leases, key, prepared.schema, casing);
+    }
     sqlite3_trace_v2(scratch.handle(), 0, nullptr, nullptr);
     return statements;
 }

@@ -1,5 +1,6 @@
 #include "sinks/sqlite/prepare.hpp"
 
+#include "daemon/core/details.hpp"
 #include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/column_evolution.hpp"
@@ -47,11 +48,18 @@ bool keeps(const std::string& declared, ColumnType type) {
     return upper.empty() || has("CHAR") || has("CLOB") || has("TEXT") || has("BLOB");
 }
 
+/// Whether the table has a state row of its own.
+enum class TableKind { records, lines };
+
 class Preparer {
 public:
-    Preparer(Database& database, const StreamKey& key, StreamSchema wanted, ColumnCasing casing)
-        : database_(database), key_(key), wanted_(std::move(wanted)), target_(key.target.text()),
-          quoted_(quote_identifier(key.target.table)),
+    Preparer(Database& database,
+             const StreamKey& key,
+             StreamSchema wanted,
+             ColumnCasing casing,
+             TableKind kind = TableKind::records)
+        : database_(database), key_(key), wanted_(std::move(wanted)), kind_(kind),
+          target_(key.target.text()), quoted_(quote_identifier(key.target.table)),
           table_(find_relation(database, key.target.table)),
           known_(load_columns(database, target_)),
           stage_(find_relation(database, stage_of(database, key.target))) {
@@ -226,6 +234,11 @@ private:
         for (const auto& index : wanted_.options.indexes) {
             create_index(index);
         }
+        if (kind_ == TableKind::lines) {
+            database_.script("CREATE INDEX " + quote_identifier(key_.target.table + "_record") +
+                             " ON " + quoted_ + " (" + quote_identifier(names_[parent_column]) +
+                             ")");
+        }
     }
 
     void create_index(const WantedIndex& index) {
@@ -388,6 +401,9 @@ private:
     }
 
     [[nodiscard]] bool state_is_current() const {
+        if (kind_ == TableKind::lines) {
+            return true;
+        }
         return table_ && !table_->mark.empty() && table_->mark == state_table_id();
     }
 
@@ -460,6 +476,7 @@ private:
     Database& database_;
     const StreamKey& key_;
     StreamSchema wanted_;
+    const TableKind kind_;
     const std::string target_;
     const std::string quoted_;
     std::optional<Relation> table_;
@@ -493,6 +510,42 @@ std::vector<KnownColumn> load_columns(Database& database, const std::string& tar
     }
     rows.reset();
     return known;
+}
+
+std::vector<std::string> prepare_line_table(Database& database,
+                                            Leases& leases,
+                                            const StreamKey& key,
+                                            const StreamSchema& wanted,
+                                            ColumnCasing casing,
+                                            const OnLinesChanged& on_changed) {
+    const auto preparer = [&] { return Preparer(database, key, wanted, casing, TableKind::lines); };
+    const auto names = [&] {
+        std::vector<std::string> all;
+        for (const auto& column : preparer().schema().columns) {
+            all.push_back(column.name);
+        }
+        return all;
+    };
+    if (!database.read([&] { return preparer().is_ready(); })) {
+        database.write([&] {
+            leases.check();
+            const auto before = find_relation(database, key.target.table);
+            const auto known = load_columns(database, key.target.text());
+            PreparedStream ignored;
+            preparer().apply(ignored);
+            const auto now = names();
+            const auto had = [&](const std::string& name) { return before->find(name) != nullptr; };
+            auto lack = LinesLack::everything;
+            if (before) {
+                lack = lacks_listed_fields(wanted.columns, now, known, had)
+                           ? LinesLack::listed_fields
+                           : LinesLack::nothing;
+            }
+            on_changed(lack, now);
+            return true;
+        });
+    }
+    return database.read(names);
 }
 
 PreparedStream prepare_stream(Database& database,

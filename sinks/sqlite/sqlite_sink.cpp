@@ -6,6 +6,7 @@
 #include "sinks/sqlite/compare.hpp"
 #include "sinks/sqlite/database.hpp"
 #include "sinks/sqlite/lease.hpp"
+#include "sinks/sqlite/lines.hpp"
 #include "sinks/sqlite/migrate.hpp"
 #include "sinks/sqlite/page_writer.hpp"
 #include "sinks/sqlite/prepare.hpp"
@@ -127,6 +128,22 @@ public:
     std::uint64_t count_rows(const TableName& table) override;
     std::uint64_t spend_credits(const std::string& connection, std::uint64_t credits) override;
 
+    std::optional<std::uint64_t> details_backlog(const TableName& table) override {
+        return database_.read([&] { return sqlite::count_without_details(database_, table); });
+    }
+
+    std::vector<LineTable>
+    prepare_lines(const StreamKey& key, const StreamSchema& schema, ColumnCasing casing) override;
+
+    std::vector<RowVersion> rows_without_details(const StreamSchema& schema,
+                                                 std::size_t limit) override {
+        return sqlite::rows_without_details(database_, bound(schema), limit);
+    }
+
+    WriteStats write_details(const StreamSchema& schema,
+                             const std::vector<LineTable>& tables,
+                             const DetailsPage& page) override;
+
     std::uint64_t about_rows(const TableName& table) override {
         const bool is_there =
             database_
@@ -182,6 +199,9 @@ const BoundTable& SqliteSink::bound(const StreamSchema& schema) {
 PreparedStream
 SqliteSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) {
     auto prepared = prepare_stream(database_, leases_, key, wanted, casing);
+    if (!wanted.lines.empty()) {
+        prepared.schema.lines = prepare_lines(key, prepared.schema, casing);
+    }
     tables_.erase(key.target.text());
     totals_.erase(key.target.text());
     quarantine_.look(key.target.text());
@@ -294,7 +314,39 @@ WriteStats SqliteSink::write_deletions(const StreamKey& key,
             ZOHOSYNCD_FAILPOINT("sqlite.deletions.marked");
             page.stats.deleted += was_live ? marked : 0;
         }
+        if (!latest.empty()) {
+            std::vector<std::int64_t> ids;
+            for (const auto& [id, time] : latest) {
+                ids.push_back(id);
+            }
+            delete_lines(database_, table, policy, ids);
+        }
         return page;
+    });
+}
+
+std::vector<LineTable>
+SqliteSink::prepare_lines(const StreamKey& key, const StreamSchema& schema, ColumnCasing casing) {
+    auto tables = sqlite::prepare_lines(database_, leases_, key, schema, casing);
+    tables_.erase(key.target.text()); // It may have a column more.
+    for (const auto& table : tables) {
+        tables_.erase(table.target.text());
+        quarantine_.look(table.target.text());
+    }
+    return tables;
+}
+
+WriteStats SqliteSink::write_details(const StreamSchema& schema,
+                                     const std::vector<LineTable>& tables,
+                                     const DetailsPage& page) {
+    return database_.write([&] {
+        leases_.check();
+        const auto& records = bound(schema);
+        std::vector<BoundTable> lines;
+        for (const auto& table : tables) {
+            lines.push_back(bound(schema_of_lines(table)));
+        }
+        return sqlite::write_details(database_, quarantine_, records, lines, page);
     });
 }
 

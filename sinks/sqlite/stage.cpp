@@ -4,6 +4,7 @@
 #include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/row_text.hpp"
 #include "sinks/common/stage_count.hpp"
+#include "sinks/sqlite/lines.hpp"
 
 #include <string>
 
@@ -234,6 +235,7 @@ PageResult merge_stage(Database& database, const BoundTable& table, const Absent
         } else {
             page.stats.deleted = remove_absent_twice(database, table, absent, anchor);
             ZOHOSYNCD_FAILPOINT("sqlite.merge.absent");
+            delete_lines(database, table, absent.policy, std::nullopt);
             remember_absent(database, table, anchor);
         }
     }

@@ -1,6 +1,7 @@
 #include "sinks/sqlite/tables.hpp"
 
 #include "daemon/core/identifiers.hpp"
+#include "sinks/common/column_names.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -103,6 +104,7 @@ BoundTable bind_table(Database& database, const StreamSchema& schema) {
     table.target = schema.target.text();
     table.quoted = quote_identifier(schema.target.table);
     table.stage = quote_identifier(stage_of(database, schema.target));
+    table.has_details_at = relation->find(details_at_column) != nullptr;
     const auto declared_of = [&](const std::string& name) {
         const auto* attribute = relation->find(name);
         if (attribute == nullptr) {
@@ -143,6 +145,9 @@ StampLists stamps_of(const BoundTable& table, const std::string& now) {
         if (stamp.kind != Kind::loaded_at) {
             lists.deleted += set + (is_op ? "'D'" : time);
         }
+    }
+    if (table.has_details_at) {
+        lists.updated += std::string(", ") + details_at_column + " = NULL";
     }
     return lists;
 }

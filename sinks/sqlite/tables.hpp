@@ -53,6 +53,7 @@ struct BoundTable {
     std::vector<std::string> declared; ///< Types, for the stage.
     std::vector<Stamp> stamps;         ///< Beside _synced_at.
     std::optional<LoadedAt> loaded_at; ///< Of a snapshot alone, which fills it by itself.
+    bool has_details_at = false;       ///< A row that is written waits for its lines again.
 
     [[nodiscard]] const std::string& id() const { return names.front(); }
 };

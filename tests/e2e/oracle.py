@@ -17,6 +17,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
 OURS = {"_synced_at", "_deleted_at"}
+OURS_WITH_DETAILS = {"_details_at"}
 LOOSE = {"users": "users", "modules": "modules"}
 NOISE = {"users": {"isonline", "offset"}}
 # What changes under way may look like for a while. A torn, extra or duplicate row is never right.
@@ -318,7 +319,7 @@ def check_columns(target, stream, columns, report, mapping):
         report.note("column missing", name)
     if mapping.adopted:
         return not missing
-    for name in sorted(set(found) - set(wanted) - OURS):
+    for name in sorted(set(found) - set(wanted) - OURS - OURS_WITH_DETAILS):
         report.note("column not wanted", name)
     types = POSTGRES_TYPES if target.kind == "postgres" else SQLITE_TYPES
     for name, column in wanted.items():

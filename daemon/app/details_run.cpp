@@ -1,0 +1,295 @@
+#include "daemon/app/details_run.hpp"
+
+#include "daemon/app/run_recorder.hpp"
+#include "daemon/app/wanted_lines.hpp"
+#include "daemon/core/errors.hpp"
+#include "daemon/runtime/log.hpp"
+#include "daemon/runtime/metrics.hpp"
+#include "daemon/runtime/pulse.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace zohosyncd {
+namespace {
+
+using namespace std::chrono_literals;
+using log::kv;
+using log::Level;
+
+// A commit, and what a crash makes us read again: some ten seconds at the usual rate.
+constexpr std::size_t records_per_commit = 20;
+// Memory is bounded by this and one more reply, whatever the lines are.
+constexpr std::size_t bytes_per_commit = std::size_t{4} << 20U;
+// A record that is gone, or that keeps another version than its row: lists tell first.
+constexpr auto again_after = 10min;
+// As many of them are passed over at most, so that one look stays a small read.
+constexpr std::size_t most_passed_over = 2'000;
+// One record that Zoho can not answer for is its own trouble; so many in a row are not.
+constexpr int most_failures = 3;
+// By our own clock, which may be a second off: the reply's `Date` then decides.
+constexpr auto settles_after = 2s;
+
+std::string column_name(const std::vector<Column>& columns, const std::string& api_name) {
+    const auto found = std::find_if(columns.begin(), columns.end(), [&](const Column& column) {
+        return column.api_name == api_name;
+    });
+    return found == columns.end() ? std::string{} : found->name;
+}
+
+} // namespace
+
+DetailsRun::DetailsRun(const RunContext& context,
+                       const StreamConfig& stream,
+                       DetailsMemory& memory,
+                       DetailsBudget& budget,
+                       std::stop_token stop)
+    : context_(context), stream_(stream), memory_(memory), budget_(budget), stop_(std::move(stop)),
+      key_(stream_key(context, stream)) {}
+
+/// Id and Modified_Time, as the table has them.
+StreamSchema DetailsRun::records_schema() const {
+    StreamSchema schema;
+    schema.target = stream_.target;
+    const auto known = context_.sink.known_columns(stream_.target);
+    for (const auto& [api_name, type] : {std::pair{"id", ColumnType::bigint},
+                                         std::pair{"Modified_Time", ColumnType::timestamptz}}) {
+        Column column;
+        column.api_name = api_name;
+        column.name = column_name(known, api_name);
+        column.type = type;
+        if (column.name.empty()) {
+            throw SyncError(ErrorKind::sink_refused,
+                            "table " + stream_.target.text() + " has no column for " + api_name +
+                                ": run `zohosyncd sync` first");
+        }
+        schema.columns.push_back(std::move(column));
+    }
+    schema.version_column = 1;
+    return schema;
+}
+
+DetailsProgress DetailsRun::advance() {
+    DetailsProgress progress;
+    const auto backlog = context_.sink.details_backlog(stream_.target);
+    if (backlog.value_or(0) == 0) {
+        memory_.tried.clear();
+        if (std::exchange(memory_.filled, 0) > 0) {
+            log::event(Level::info, "details_filled", {kv("stream", key_.stream)});
+        }
+        return progress;
+    }
+    const auto state = context_.sink.state(key_);
+    if (!state) {
+        return progress; // The table is older than its stream; its next run makes the state.
+    }
+    require_same_organisation(context_, *state);
+    schema_ = records_schema();
+    const auto rows = waiting_rows(progress);
+    budget_.settle_in_time(context_.sink);
+    if (rows.empty() || !may_spend(progress)) {
+        return progress;
+    }
+    const auto sent_before = context_.client.requests_sent();
+    schema_.lines = wanted_lines(
+        context_.config, stream_, context_.fields, context_.client, &context_.sink, stop_);
+    if (schema_.lines.empty()) {
+        return progress;
+    }
+    schema_.lines = context_.sink.prepare_lines(key_, schema_, stream_.casing);
+    const auto metadata = context_.client.requests_sent() - sent_before;
+    budget_.spend(metadata);
+    progress.requests += metadata;
+    try {
+        read(rows, progress);
+    } catch (const SyncError&) {
+        commit();
+        throw;
+    }
+    commit();
+    budget_.settle(context_.sink);
+    note_progress(progress);
+    return progress;
+}
+
+bool DetailsRun::was_tried(const Row& row) {
+    const auto written = memory_.written.find(row.id);
+    if (written != memory_.written.end() && written->second == row.version) {
+        memory_.tried[row.id] = {row.version, context_.clock.now()};
+        return true;
+    }
+    const auto tried = memory_.tried.find(row.id);
+    return tried != memory_.tried.end() && tried->second.version == row.version &&
+           context_.clock.now() < tried->second.at + again_after;
+}
+
+std::vector<DetailsRun::Row> DetailsRun::waiting_rows(DetailsProgress& progress) {
+    const auto passed_over =
+        std::min(memory_.tried.size() + memory_.written.size(), most_passed_over);
+    const auto now = context_.clock.wall_seconds() + context_.gate.snapshot().clock_skew;
+    const auto limit = records_per_commit + passed_over;
+    const auto all = context_.sink.rows_without_details(schema_, limit);
+    if (all.size() < limit) {
+        // Whatever waits no more may wait again one day, and then for another reason.
+        std::erase_if(memory_.tried, [&](const auto& tried) {
+            return std::none_of(all.begin(), all.end(), [&](const RowVersion& waiting) {
+                return waiting.id == tried.first;
+            });
+        });
+    }
+    std::vector<Row> rows;
+    for (const auto& waiting : all) {
+        const Row row{waiting.id, std::chrono::floor<std::chrono::seconds>(*waiting.version)};
+        if (was_tried(row)) {
+            continue;
+        }
+        if (row.version + settles_after > now) {
+            progress.has_too_young = true;
+        } else if (rows.size() < records_per_commit) {
+            rows.push_back(row);
+        }
+    }
+    memory_.written.clear();
+    return rows;
+}
+
+bool DetailsRun::may_spend(DetailsProgress& progress) {
+    const bool has_room =
+        context_.pressure == nullptr || context_.pressure->has_room_for(Deferrable::details);
+    progress.is_put_off = !has_room || budget_.left() == 0;
+    if (progress.is_put_off && !memory_.is_put_off) {
+        log::event(Level::warn,
+                   "put_off",
+                   {kv("stream", key_.stream),
+                    kv("what", "details"),
+                    kv("rows", context_.sink.details_backlog(stream_.target).value_or(0)),
+                    kv("credits_left", context_.gate.credits_left().value_or(0)),
+                    kv("hint", "they may take half of daemon.credits, and come last")});
+    }
+    memory_.is_put_off = progress.is_put_off;
+    return !progress.is_put_off;
+}
+
+DetailOutcome DetailsRun::read_one(DetailReader& reader, const Row& row) {
+    RecordDetails record;
+    const auto sent_before = context_.client.requests_sent();
+    DetailOutcome outcome = DetailOutcome::changed;
+    try {
+        outcome = reader.read(row.id, row.version, record, stop_);
+        failures_ = 0;
+    } catch (const SyncError& error) {
+        budget_.spend(context_.client.requests_sent() - sent_before);
+        if (error.kind() != ErrorKind::bad_response || ++failures_ >= most_failures) {
+            throw;
+        }
+        log::event(Level::warn,
+                   "details_not_read",
+                   {kv("stream", key_.stream), kv("id", row.id), kv("error", error.what())});
+        return DetailOutcome::changed;
+    }
+    budget_.spend(context_.client.requests_sent() - sent_before);
+    if (outcome == DetailOutcome::read) {
+        for (const auto& field : record.fields) {
+            bytes_ += field.json.size();
+        }
+        records_.push_back(std::move(record));
+    }
+    return outcome;
+}
+
+void DetailsRun::read(const std::vector<Row>& rows, DetailsProgress& progress) {
+    DetailReader reader(context_.client, stream_.endpoint.module, schema_.lines);
+    for (const auto& row : rows) {
+        if (!may_spend(progress) || !budget_.wait_for_turn(stop_)) {
+            return;
+        }
+        pulse::sign();
+        ++progress.requests;
+        switch (read_one(reader, row)) {
+        case DetailOutcome::read:
+            break;
+        case DetailOutcome::too_young:
+            progress.has_too_young = true;
+            break;
+        case DetailOutcome::gone:
+        case DetailOutcome::changed:
+            memory_.tried[row.id] = {row.version, context_.clock.now()};
+            break;
+        }
+        if (bytes_ >= bytes_per_commit) {
+            commit();
+        }
+    }
+}
+
+void DetailsRun::commit() {
+    if (records_.empty()) {
+        return;
+    }
+    bool has_grown = false;
+    for (std::size_t i = 0; i < schema_.lines.size(); ++i) {
+        auto& table = schema_.lines[i];
+        if (context_.fields.find(context_.client, table.module, stop_) == nullptr) {
+            has_grown = add_line_columns_that_appear(records_, i, table) || has_grown;
+        }
+    }
+    if (has_grown) {
+        schema_.lines = context_.sink.prepare_lines(key_, schema_, stream_.casing);
+    }
+    const auto page = decode_lines(records_, schema_.lines);
+    for (const auto& record : records_) {
+        for (std::size_t i = 0; i < record.fields.size(); ++i) {
+            if (record.fields[i].is_cut) {
+                log::event(Level::warn,
+                           "lines_cut",
+                           {kv("stream", key_.stream),
+                            kv("field", schema_.lines[i].field),
+                            kv("id", record.id),
+                            kv("hint",
+                               "Zoho sends only a part of this record's lines: those it left out "
+                               "stay as they are")});
+            }
+        }
+        memory_.written[record.id] = record.version;
+    }
+    const auto stats = context_.sink.write_details(schema_, schema_.lines, page);
+    memory_.filled += records_.size();
+    note_values(page, stats);
+    log::event(Level::debug,
+               "details_committed",
+               {kv("stream", key_.stream),
+                kv("rows", records_.size()),
+                kv("inserted", stats.inserted),
+                kv("updated", stats.updated),
+                kv("deleted", stats.deleted)});
+    records_.clear();
+    bytes_ = 0;
+}
+
+/// Counts only: what the values were is nobody's business in a log.
+void DetailsRun::note_values(const DetailsPage& page, const WriteStats& stats) {
+    std::map<std::string, std::uint64_t> kinds;
+    for (const auto& table : page.tables) {
+        for (const auto& entry : table.rows.quarantined()) {
+            ++kinds[entry.kind];
+        }
+    }
+    if (stats.refused > 0) {
+        kinds["refused"] += stats.refused;
+    }
+    for (const auto& [kind, count] : kinds) {
+        metrics::count(metrics::Metric::values_quarantined_total,
+                       {{"stream", key_.stream}, {"kind", kind}},
+                       static_cast<double>(count));
+        log::event(Level::warn,
+                   "quarantined",
+                   {kv("stream", key_.stream), kv("kind", kind), kv("rows", count)});
+    }
+}
+
+void DetailsRun::note_progress(const DetailsProgress& progress) {
+    context_.board.update(key_.stream,
+                          [&](StreamProgress& line) { line.requests += progress.requests; });
+}
+
+} // namespace zohosyncd

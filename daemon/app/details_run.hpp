@@ -1,0 +1,82 @@
+#pragma once
+
+#include "daemon/app/details_budget.hpp"
+#include "daemon/app/run_context.hpp"
+#include "daemon/core/details.hpp"
+#include "daemon/zoho/detail_reader.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+namespace zohosyncd {
+
+/// What is remembered of a stream's details in one process. All of it may be forgotten: what waits
+/// stands in the table.
+struct DetailsMemory {
+    struct Tried {
+        std::chrono::sys_seconds version;
+        Clock::TimePoint at;
+    };
+
+    /// Records that were read and still wait: gone, or of another version than their row. Asked for
+    /// again when their row is of another version, or later.
+    std::map<std::int64_t, Tried> tried;
+    /// Written with the last commit: whatever of it still waits was tried.
+    std::map<std::int64_t, std::chrono::sys_seconds> written;
+    bool is_put_off = false;  ///< It waits for credits, and that was said.
+    std::uint64_t filled = 0; ///< Records since there last was none that waited.
+};
+
+/// What a part of the work came to.
+struct DetailsProgress {
+    std::uint64_t requests = 0;
+    bool is_put_off = false;    ///< For want of credits.
+    bool has_too_young = false; ///< Some records changed just now and wait for their second to end.
+};
+
+/// Reads, one by one and newest first, the records whose row waits for its lines, and writes these
+/// with _details_at in one transaction that leaves rows alone which have another version by then.
+class DetailsRun {
+public:
+    DetailsRun(const RunContext& context,
+               const StreamConfig& stream,
+               DetailsMemory& memory,
+               DetailsBudget& budget,
+               std::stop_token stop);
+
+    /// A few records, or none when none waits. What was read before a throw or a stop is written.
+    DetailsProgress advance();
+
+private:
+    struct Row {
+        std::int64_t id;
+        std::chrono::sys_seconds version;
+    };
+
+    [[nodiscard]] StreamSchema records_schema() const;
+    [[nodiscard]] std::vector<Row> waiting_rows(DetailsProgress& progress);
+    [[nodiscard]] bool was_tried(const Row& row);
+    [[nodiscard]] bool may_spend(DetailsProgress& progress);
+    void read(const std::vector<Row>& rows, DetailsProgress& progress);
+    DetailOutcome read_one(DetailReader& reader, const Row& row);
+    void commit();
+    void note_values(const DetailsPage& page, const WriteStats& stats);
+    void note_progress(const DetailsProgress& progress);
+
+    const RunContext& context_;
+    const StreamConfig& stream_;
+    DetailsMemory& memory_;
+    DetailsBudget& budget_;
+    std::stop_token stop_;
+    StreamKey key_;
+    StreamSchema schema_;                ///< Id and version of the records, and their lines.
+    std::vector<RecordDetails> records_; ///< Read and not written yet.
+    std::size_t bytes_ = 0;              ///< Of their lines.
+    int failures_ = 0;                   ///< In a row, of single records.
+};
+
+} // namespace zohosyncd

@@ -1,0 +1,248 @@
+#include "daemon/zoho/detail_reader.hpp"
+
+#include "daemon/core/errors.hpp"
+#include "daemon/core/number.hpp"
+#include "daemon/core/text.hpp"
+#include "daemon/core/time.hpp"
+#include "daemon/runtime/failpoint.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <map>
+
+namespace zohosyncd {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t version_column = 1;
+constexpr std::size_t has_more_column = 2;
+constexpr std::size_t first_field = 3;
+
+RecordDecoder::Shape shape_of(const std::vector<LineTable>& tables) {
+    RecordDecoder::Shape shape;
+    const auto add = [&](const std::string& api_name, ColumnType type) {
+        Column column;
+        column.api_name = api_name;
+        column.type = type;
+        shape.columns.push_back(std::move(column));
+    };
+    add("id", ColumnType::bigint);
+    add("Modified_Time", ColumnType::timestamptz);
+    add("$has_more", ColumnType::json);
+    for (const auto& table : tables) {
+        add(table.field, ColumnType::json);
+    }
+    shape.version = version_column;
+    return shape;
+}
+
+/// Of what the lines themselves say; record and place are ours to fill in.
+RecordDecoder::Shape shape_of_lines(const LineTable& table) {
+    RecordDecoder::Shape shape;
+    shape.columns = table.columns;
+    shape.columns.erase(shape.columns.begin() + parent_column,
+                        shape.columns.begin() + first_line_field);
+    return shape;
+}
+
+/// `has_more` is {"Quoted_Items":false,…}.
+bool is_cut(const std::string& has_more, const std::string& field) {
+    const json told = json::parse(has_more, nullptr, false);
+    if (!told.is_object()) {
+        return false;
+    }
+    const auto found = told.find(field);
+    return found != told.end() && found->is_boolean() && found->get<bool>();
+}
+
+bool ends_with(std::string_view text, std::string_view ending) {
+    return text.size() >= ending.size() && text.substr(text.size() - ending.size()) == ending;
+}
+
+/// Numbers are amounts more often than not, and one without a fraction may be followed by one with.
+ColumnType type_of(const std::string& key, const json& value) {
+    if (value.is_object() || value.is_array()) {
+        return ColumnType::json;
+    }
+    if (value.is_boolean()) {
+        return ColumnType::boolean;
+    }
+    if (value.is_number()) {
+        return ColumnType::numeric;
+    }
+    const auto& text = value.get_ref<const std::string&>();
+    if (ends_with(key, "_Time") && parse_zoho_time(text)) {
+        return ColumnType::timestamptz;
+    }
+    return ColumnType::text;
+}
+
+json parsed(const std::string& text) {
+    json list = json::parse(text, nullptr, false);
+    return list.is_array() ? list : json::array();
+}
+
+void quarantine_all_of(std::vector<Quarantined>& entries, std::size_t from, std::int64_t record) {
+    for (auto i = from; i < entries.size(); ++i) {
+        if (entries[i].id == 0) {
+            entries[i].id = record;
+        }
+    }
+}
+
+/// Appends the lines of one record.
+void append_lines(RecordDecoder& decoder,
+                  const RecordDetails& record,
+                  const std::string& list,
+                  LineRows& out) {
+    Batch lines(out.rows.columns() - (first_line_field - parent_column));
+    std::string body = R"({"lines":)" + list + "}";
+    decoder.decode(body, "lines", lines);
+    const auto parent = std::to_string(record.id);
+    for (std::size_t row = 0; row < lines.rows(); ++row) {
+        out.rows.column(parent_column).append(parent);
+        out.rows.column(position_column).append(std::to_string(row + 1));
+        for (std::size_t column = first_line_field; column < out.rows.columns(); ++column) {
+            const auto from = column - (first_line_field - parent_column);
+            out.rows.column(column).copy_from(lines.column(from), row);
+        }
+        out.rows.end_row(lines.ids()[row], std::chrono::sys_seconds::min());
+    }
+    const auto before = out.rows.quarantined().size();
+    for (auto& entry : lines.quarantined()) {
+        out.rows.quarantined().push_back(std::move(entry));
+    }
+    quarantine_all_of(out.rows.quarantined(), before, record.id);
+    out.rows.replaced_characters += lines.replaced_characters;
+}
+
+} // namespace
+
+DetailReader::DetailReader(ApiClient& client,
+                           std::string module,
+                           const std::vector<LineTable>& tables)
+    : client_(client), module_(std::move(module)), record_(first_field + tables.size()) {
+    for (const auto& table : tables) {
+        fields_.push_back(table.field);
+    }
+    decoder_.set_shape(shape_of(tables));
+}
+
+DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
+    // A record that lacks a field says nothing about its lines; the decoder makes NULL of that,
+    // too.
+    std::vector<bool> is_there;
+    for (const auto& field : fields_) {
+        is_there.push_back(reply.body->find('"' + field + '"') != std::string::npos);
+    }
+    record_.clear();
+    record_.quarantined().clear();
+    (void)decoder_.decode(*reply.body, "data", record_);
+    if (record_.rows() != 1 || record_.ids().front() != out.id) {
+        throw SyncError(ErrorKind::bad_response,
+                        "GET /" + module_ +
+                            " by id was answered with another record than was asked for; trying "
+                            "again later");
+    }
+    if (record_.versions().front() != out.version) {
+        return DetailOutcome::changed;
+    }
+    // Within one second versions can not be told apart. Without a `Date` the caller's clock has to
+    // do, who asks for nothing that young.
+    if (reply.date && *reply.date <= out.version) {
+        return DetailOutcome::too_young;
+    }
+    const auto& has_more = record_.column(has_more_column);
+    out.fields.assign(fields_.size(), {});
+    for (std::size_t i = 0; i < fields_.size(); ++i) {
+        const auto& value = record_.column(first_field + i);
+        if (is_there[i]) {
+            out.fields[i].json = value.is_null(0) ? "[]" : std::string(value.value(0));
+            out.fields[i].is_cut =
+                !has_more.is_null(0) && is_cut(std::string(has_more.value(0)), fields_[i]);
+        }
+    }
+    return DetailOutcome::read;
+}
+
+DetailOutcome DetailReader::read(std::int64_t id,
+                                 std::chrono::sys_seconds version,
+                                 RecordDetails& out,
+                                 const std::stop_token& stop) {
+    out = {};
+    out.id = id;
+    out.version = version;
+    try {
+        ZOHOSYNCD_FAILPOINT("single.request");
+        const auto reply = client_.get({"/" + module_ + "/" + std::to_string(id), {}, {}}, stop);
+        ZOHOSYNCD_FAILPOINT("single.decoded");
+        return reply.has_body() ? take(reply, out) : DetailOutcome::gone;
+    } catch (const SyncError& error) {
+        // Gone: 204, or 404/400 with INVALID_DATA (zoho-api-facts §3.7).
+        if (error.zoho_code() == "INVALID_DATA" ||
+            (error.http_status() == 404 && error.zoho_code().empty())) {
+            return DetailOutcome::gone;
+        }
+        throw;
+    }
+}
+
+bool add_line_columns_that_appear(std::span<const RecordDetails> records,
+                                  std::size_t field,
+                                  LineTable& table) {
+    std::map<std::string, ColumnType> appeared; // New columns get a stable order.
+    for (const auto& record : records) {
+        for (const auto& line : parsed(record.fields[field].json)) {
+            if (!line.is_object()) {
+                continue; // items() of a scalar would be one with an empty key.
+            }
+            for (const auto& [key, value] : line.items()) {
+                if (!value.is_null() && !key.empty() && key.front() != '$') {
+                    appeared.emplace(key, type_of(key, value));
+                }
+            }
+        }
+    }
+    for (const auto& column : table.columns) {
+        appeared.erase(column.api_name);
+    }
+    for (const auto& [key, type] : appeared) {
+        table.columns.push_back({key, "", "", "", to_string(type), type, true, {}});
+    }
+    return !appeared.empty();
+}
+
+DetailsPage decode_lines(std::span<const RecordDetails> records,
+                         const std::vector<LineTable>& tables) {
+    DetailsPage page;
+    for (const auto& record : records) {
+        page.ids.push_back(record.id);
+        page.versions.push_back(record.version);
+    }
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+        RecordDecoder decoder;
+        decoder.set_shape(shape_of_lines(tables[i]));
+        LineRows lines{Batch(tables[i].columns.size()), {}};
+        for (const auto& record : records) {
+            const auto& field = record.fields[i];
+            if (field.json.empty()) {
+                continue; // Absence is never deletion.
+            }
+            if (field.json.front() != '[') {
+                lines.rows.quarantined().push_back(
+                    {record.id, tables[i].field + " is no list of lines", field.json, "no_list"});
+                continue;
+            }
+            append_lines(decoder, record, field.json, lines);
+            if (!field.is_cut) {
+                lines.complete.push_back(record.id);
+            }
+        }
+        page.tables.push_back(std::move(lines));
+    }
+    return page;
+}
+
+} // namespace zohosyncd
