@@ -105,7 +105,7 @@ std::string correct_sql(const BoundTable& table) {
     const auto& version = table.names[*table.schema.version_column];
     const auto now = "?" + std::to_string(table.names.size() + 1);
     return "UPDATE " + table.quoted + " AS t SET " + set + "_synced_at = " + now +
-           stamps_of(table, now).updated + " FROM (SELECT " + parameters(table, true) +
+           stamps_of(table, now).corrected + " FROM (SELECT " + parameters(table, true) +
            ") AS u WHERE t." + table.id() + " = u." + table.id() +
            " AND t._deleted_at IS NULL AND " + instant("t." + version) + " = " +
            instant("u." + version) + " AND " + differs(table, "t.", "u.");

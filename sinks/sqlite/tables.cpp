@@ -146,6 +146,7 @@ StampLists stamps_of(const BoundTable& table, const std::string& now) {
             lists.deleted += set + (is_op ? "'D'" : time);
         }
     }
+    lists.corrected = lists.updated;
     if (table.has_details_at) {
         lists.updated += std::string(", ") + details_at_column + " = NULL";
     }

@@ -66,11 +66,13 @@ std::string stage_of(const Database& database, const TableName& target);
 std::string column_list(const BoundTable& table, const std::string& prefix);
 
 /// What goes on with ", " before each: names, values of a new row, assignments of one that is
-/// written again, and of one that is marked as deleted.
+/// written again, of one that is corrected, whose details stay, and of one that is marked as
+/// deleted.
 struct StampLists {
     std::string names;
     std::string inserted;
     std::string updated;
+    std::string corrected;
     std::string deleted;
 };
 

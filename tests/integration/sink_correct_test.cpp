@@ -118,6 +118,22 @@ TEST_CASE_TEMPLATE("a correction fills metadata columns", Target, ZOHOSYNCD_ALL_
     CHECK(p.count("id = 2 AND _sling_synced_op = 'I'") == "1");
 }
 
+TEST_CASE_TEMPLATE("a correction makes no record wait for its lines",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
+    Corrected<Target> p;
+    p.target.run("ALTER TABLE " + Target::table("leads") + " ADD COLUMN _details_at " +
+                 (Target::is_postgres ? "timestamptz" : "TEXT"));
+    Batch rows = leads_of({});
+    add_lead(rows, 1, 5, "Ada", {"10"});
+    p.write(rows);
+    p.target.run("UPDATE " + Target::table("leads") + " SET _details_at = '2024-01-01T00:00:00Z'");
+
+    CHECK(p.correct(amounts_of({{{1, 5, ""}, "11"}})).updated == 1);
+
+    CHECK(p.count("_details_at IS NOT NULL") == "1");
+}
+
 TEST_CASE_TEMPLATE("the outcome of a refresh is kept with the state",
                    Target,
                    ZOHOSYNCD_ALL_TARGETS) {
