@@ -57,6 +57,12 @@ class Status(EndToEnd):
     def status(self, port):
         return json.loads(self.ask(port, "/api/status")[1])
 
+    def status_of_all(self, port):
+        """Once it tells the rows and a run of every stream."""
+        said = self.status(port)
+        has_rows = all(stream["rows"] for stream in said["streams"])
+        return said if has_rows and {run["stream"] for run in said["runs"]} == set(CHOSEN) else None
+
     def until_fresh(self, port):
         wait_until(lambda: self.ask(port, "/freshz?max=600")[0] == 200, PATIENCE, "all streams are fresh", pause=0.2)
 
@@ -74,8 +80,8 @@ class Answers(Status):
         self.until_fresh(port)
         self.assertEqual(self.ask(port, "/livez")[:2], (200, "ok\n"))
         self.assertEqual(self.ask(port, "/readyz")[0], 200)
-        wait_until(lambda: all(s["rows"] for s in self.status(port)["streams"]), PATIENCE, "rows were counted", pause=0.2)
-        said = self.status(port)
+        # Rows are counted after the runs were read, and a run may end in between.
+        said = wait_until(lambda: self.status_of_all(port), PATIENCE, "rows were counted, and runs are listed", pause=0.2)
         self.assertEqual([s["stream"] for s in said["streams"]], list(CHOSEN))
         self.assertEqual((said["phase"], said["live"], said["ready"], said["fresh"]), ("syncing", True, True, True))
         rows = {s["stream"]: s["rows"] for s in said["streams"]}
