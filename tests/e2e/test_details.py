@@ -10,8 +10,8 @@ from harness import EndToEnd
 from request_log import most_arrivals
 from servers import wait_until
 
-ITEMS, VISITS = "Quoted_Items", "Site_Visits"
-TABLES = {ITEMS: "quotes_quoted_items", VISITS: "quotes_site_visits"}
+ITEMS, VISITS, LATER = "Quoted_Items", "Site_Visits", "Follow_Ups"
+TABLES = {ITEMS: "quotes_quoted_items", VISITS: "quotes_site_visits", LATER: "quotes_follow_ups"}
 COUNTING = "ZohoCRM.modules.READ,ZohoCRM.settings.READ,ZohoCRM.users.READ,ZohoCRM.org.READ,ZohoSearch.securesearch.READ"
 
 
@@ -20,6 +20,7 @@ class Details(EndToEnd):
         self.seed = int(os.environ.get("ZOHOSYNCD_E2E_SEED") or random.SystemRandom().randrange(10**6))
         self.chance = random.Random(self.seed)
         self.target = target
+        self.fields = [ITEMS, VISITS]
         self.sim = self.simulator("--records", "quotes=%d" % quotes, "--scale", "0.05")
         # Zoho has a list of fields for the items of a quote, and none for this one.
         self.sim.post("fields", module="Quotes", add=[{"api_name": VISITS, "data_type": "subform", "filled": True}])
@@ -77,10 +78,11 @@ class Details(EndToEnd):
 
     def assert_lines_equal_the_ledger(self, at_least=20):
         self.assertEqual(self.waiting(), 0)
-        for field in TABLES:
+        for field in self.fields:
             expected, found = self.expected(field), self.found(field)
             self.assertEqual(found, expected, "seed %d, %s" % (self.seed, field))
             self.assertGreater(len(found), at_least)
+            print("%d lines" % len(found), end=" ", flush=True)
 
     def set_lines(self, record, field, lines):
         raw = json.dumps(lines)
@@ -151,16 +153,16 @@ class Details(EndToEnd):
         self.assertEqual(self.status()["details_waiting"], 0)
 
         changed = self.chance.sample(self.live(), 50)
-        before = {field: target.row_versions(TABLES[field]) for field in TABLES}
+        before = {field: target.row_versions(TABLES[field]) for field in self.fields}
         self.edit_lines(changed)
         untouched = {field: {line for line, row in self.found(field).items() if row["parent_id"] not in changed}
-                     for field in TABLES}
+                     for field in self.fields}
         self.quiet(self.sim)
         self.sync_as_foretold()
 
         self.assert_lines_equal_the_ledger()
         self.assertEqual(len(self.singles()), 50, "only records that changed")
-        for field in TABLES:
+        for field in self.fields:
             after = target.row_versions(TABLES[field])
             self.assertTrue(untouched[field])
             self.assertEqual([line for line in untouched[field] if after[line] != before[field][line]], [],
@@ -215,8 +217,8 @@ class Details(EndToEnd):
     def test_lines_are_deleted_with_their_record_in_sqlite(self):
         self.follows_its_record(self.sqlite())
 
-    def survives_kills(self, target, kills=4):
-        self.prepare(target, quotes=200)
+    def survives_kills(self, target, kills=2, quotes=120):
+        self.prepare(target, quotes=quotes)
         self.sim.post("mode", latency_ms=15)
         self.sim.forget_requests()
         seen, between = [], 0
@@ -227,7 +229,7 @@ class Details(EndToEnd):
             daemon.kill()
             target.settle()
             seen.append(self.waiting())
-            between += 0 < seen[-1] < 200
+            between += 0 < seen[-1] < quotes
         self.assertGreater(between, 0, seen)
         self.assertEqual(seen, sorted(seen, reverse=True), "what was read stays")
         self.assertEqual(self.status()["details_waiting"], seen[-1])
@@ -235,7 +237,7 @@ class Details(EndToEnd):
         self.sync(self.home)
         self.assert_lines_equal_the_ledger()
         # What a kill forgets is no more than a commit's records.
-        self.assertLessEqual(len(self.singles()), 200 + kills * 21)
+        self.assertLessEqual(len(self.singles()), quotes + kills * 21)
 
     def test_a_kill_amid_the_backlog_loses_nothing_in_postgres(self):
         self.survives_kills(self.postgres())
@@ -281,6 +283,23 @@ class Details(EndToEnd):
     def test_off_leaves_everything_as_it_was_in_sqlite(self):
         self.stays_as_it_was(self.sqlite())
 
+    def test_a_subform_that_comes_later_is_read_of_all_records(self):
+        self.prepare(self.postgres(), quotes=30)
+        self.home.daemon["metadata"] = "1s"
+        self.home.write()
+        self.sync(self.home)
+        self.assert_lines_equal_the_ledger()
+        versions = self.target.row_versions("quotes")
+
+        self.sim.post("fields", module="Quotes", add=[{"api_name": LATER, "data_type": "subform", "filled": True}])
+        self.fields.append(LATER)
+        self.sim.forget_requests()
+        self.sync(self.home)
+
+        self.assert_lines_equal_the_ledger()
+        self.assertEqual(len(self.singles()), len(self.live()), "each once, though none has changed for Zoho")
+        self.assertEqual(set(versions), set(self.target.row_versions("quotes")))
+
     def test_half_of_rate_and_credits(self):
         self.prepare(self.postgres(), quotes=100)
         self.home.inputs["rate"] = 20
@@ -312,7 +331,7 @@ class Details(EndToEnd):
                    and self.waiting() == 0, 60, "the first details", pause=0.2)
         for _ in range(3):
             self.edit_lines(self.chance.sample(self.live(), 10))
-        wait_until(lambda: self.waiting() == 0 and all(self.found(f) == self.expected(f) for f in TABLES), 60,
+        wait_until(lambda: self.waiting() == 0 and all(self.found(f) == self.expected(f) for f in self.fields), 60,
                    "the lines equal the ledger", pause=0.5)
         result, seconds = daemon.terminate()
         self.assertEqual(result.code, 0, result.text[-3000:])
