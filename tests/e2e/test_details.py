@@ -21,6 +21,7 @@ class Details(EndToEnd):
         self.chance = random.Random(self.seed)
         self.target = target
         self.fields = [ITEMS, VISITS]
+        self.added = 0
         self.sim = self.simulator("--records", "quotes=%d" % quotes, "--scale", "0.05")
         # Zoho has a list of fields for the items of a quote, and none for this one.
         self.sim.post("fields", module="Quotes", add=[{"api_name": VISITS, "data_type": "subform", "filled": True}])
@@ -107,7 +108,8 @@ class Details(EndToEnd):
             elif kind == 2 and lines:
                 lines.pop(self.chance.randrange(len(lines)))
             elif kind == 3:
-                new = {"id": str(record + 50_000_000), "Parent_Id": {"name": "x", "id": str(record)}, "Quantity": 7,
+                self.added += 1  # No line is added twice, though a record may get several.
+                new = {"id": str(record + 10**9 * self.added), "Parent_Id": {"name": "x", "id": str(record)}, "Quantity": 7,
                        "Sequence_Number": 9, "Description": "a line more"}
                 lines.insert(0, new | ({"List_Price": 12.5, "Product_Name": None} if field == ITEMS else {}))
             else:
