@@ -38,8 +38,8 @@ std::uint64_t DetailsBudget::left() const {
 
 bool DetailsBudget::wait_for_turn(const std::stop_token& stop) {
     const pulse::Rest rest;
-    while (clock_.now() < next_ || gate_.snapshot().waiting > 0) {
-        if (!clock_.sleep_until(std::max(next_, clock_.now() + glance), stop)) {
+    for (auto now = clock_.now(); now < next_ || gate_.snapshot().waiting > 0; now = clock_.now()) {
+        if (!clock_.sleep_until(now < next_ ? next_ : now + glance, stop)) {
             return false;
         }
     }

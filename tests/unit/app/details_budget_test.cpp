@@ -40,5 +40,18 @@ TEST_CASE("details spend half of the credits, whoever spent them before") {
     CHECK(second.left() == 0);
 }
 
+TEST_CASE("a turn comes as soon as the rate allows") {
+    for (const std::size_t rate : {5U, 500U}) {
+        CAPTURE(rate);
+        fakes::ManualClock clock;
+        RequestGate gate({rate, 3}, clock);
+        DetailsBudget budget("ZOHO_CRM", 100, gate, clock);
+        CHECK(budget.wait_for_turn({}));
+        const auto before = clock.now();
+        CHECK(budget.wait_for_turn({}));
+        CHECK(clock.now() - before == pause_between_details(rate));
+    }
+}
+
 } // namespace
 } // namespace zohosyncd
