@@ -62,12 +62,13 @@ constexpr std::array<StateKind, 24> kinds{{
     {"XX", ErrorKind::sink_down, ""},
 }};
 
-constexpr std::array<std::pair<const char*, const char*>, 17> conditions{{
+constexpr std::array<std::pair<const char*, const char*>, 20> conditions{{
     {"22001", "string_data_right_truncation"},
     {"22003", "numeric_value_out_of_range"},
     {"22007", "invalid_datetime_format"},
     {"22008", "datetime_field_overflow"},
     {"2200G", "most_specific_type_mismatch"},
+    {"22012", "division_by_zero"},
     {"22021", "character_not_in_repertoire"},
     {"22023", "invalid_parameter_value"},
     {"22030", "duplicate_json_object_key_value"},
@@ -80,6 +81,9 @@ constexpr std::array<std::pair<const char*, const char*>, 17> conditions{{
     {"23514", "check_violation"},
     {"23P01", "exclusion_violation"},
     {"P0001", "raise_exception"},
+    // Whole classes, for what is not above.
+    {"22", "data_exception"},
+    {"23", "integrity_constraint_violation"},
 }};
 
 /// Whether the server has closed the connection while it was idle. False says nothing: a dead
@@ -128,7 +132,7 @@ bool blames_data(const std::string& sqlstate) {
 
 std::string condition_name(const std::string& sqlstate) {
     for (const auto& [code, name] : conditions) {
-        if (sqlstate == code) {
+        if (sqlstate.starts_with(code)) {
             return name;
         }
     }

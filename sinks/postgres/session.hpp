@@ -30,8 +30,8 @@ std::string sqlstate_of(const pqxx::sql_error& error);
 /// Whether an SQLSTATE blames the data, not the statement or the server.
 bool blames_data(const std::string& sqlstate);
 
-/// PostgreSQL's name of a condition, such as "numeric_value_out_of_range"; the code if we know
-/// none.
+/// PostgreSQL's name of a condition, such as "numeric_value_out_of_range", or of its class; the
+/// code if we know neither.
 std::string condition_name(const std::string& sqlstate);
 
 /// One connection: opened when first used, thrown away when it breaks or the server has closed it
