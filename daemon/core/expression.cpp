@@ -50,7 +50,7 @@ private:
     std::size_t either(int depth) {
         auto left = both(depth);
         while (take("||")) {
-            left = join(Kind::or_, left, both(depth));
+            left = join(Kind::disjunction, left, both(depth));
         }
         return left;
     }
@@ -58,7 +58,7 @@ private:
     std::size_t both(int depth) {
         auto left = negation(depth);
         while (take("&&")) {
-            left = join(Kind::and_, left, negation(depth));
+            left = join(Kind::conjunction, left, negation(depth));
         }
         return left;
     }
@@ -70,7 +70,7 @@ private:
         skip_blanks();
         if (text_.substr(at_).starts_with('!') && !text_.substr(at_).starts_with("!=")) {
             ++at_;
-            return join(Kind::not_, negation(depth + 1), 0);
+            return join(Kind::negation, negation(depth + 1), 0);
         }
         return comparison(depth);
     }
@@ -103,7 +103,7 @@ private:
             const auto kind = result_.nodes_[side].kind;
             const bool is_equality =
                 comparison == Comparison::equal || comparison == Comparison::unequal;
-            if (kind == Kind::not_ || kind == Kind::and_ || kind == Kind::or_ ||
+            if (kind == Kind::negation || kind == Kind::conjunction || kind == Kind::disjunction ||
                 kind == Kind::compare) {
                 fail("only numbers, texts and variables can be compared");
             }
@@ -248,11 +248,11 @@ bool Expression::is_true(const Variables& values) const {
 bool Expression::truth(std::size_t node, const Variables& values) const {
     const Node& own = nodes_[node];
     switch (own.kind) {
-    case Kind::not_:
+    case Kind::negation:
         return !truth(own.left, values);
-    case Kind::and_:
+    case Kind::conjunction:
         return truth(own.left, values) && truth(own.right, values);
-    case Kind::or_:
+    case Kind::disjunction:
         return truth(own.left, values) || truth(own.right, values);
     case Kind::compare:
         return compare(own.comparison, value(own.left, values), value(own.right, values));

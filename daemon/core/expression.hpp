@@ -30,7 +30,16 @@ public:
 private:
     friend class ExpressionParser;
 
-    enum class Kind { number, text, boolean, variable, not_, and_, or_, compare };
+    enum class Kind {
+        number,
+        text,
+        boolean,
+        variable,
+        negation,
+        conjunction,
+        disjunction,
+        compare
+    };
     enum class Comparison { equal, unequal, less, at_most, greater, at_least };
 
     struct Node {
