@@ -247,15 +247,10 @@ void RecordsRun::finish(const Scan& scan) {
 }
 
 void RecordsRun::finish_staged(const Scan& scan) {
-    const auto walked_at = scan.progress().first_date.value_or(context_.organisation.first_contact);
-    if (stream_.mode == StreamMode::snapshot) {
-        recorder_.append_stage(prepared_.schema, walked_at, checkpoint_);
-        return;
-    }
     // A walk that ended before the list did has seen too little to conclude from absence.
     const auto policy =
         scan.reached_end_of_list() ? delete_policy(stream_.delete_missing) : DeletePolicy::none;
-    recorder_.merge_stage(prepared_.schema, policy, walked_at, checkpoint_);
+    recorder_.end_stage(prepared_.schema, policy, scan.progress().first_date, checkpoint_);
 }
 
 void RecordsRun::finish_incremental() {

@@ -221,23 +221,17 @@ void RunRecorder::write_deletions(const StreamSchema& schema,
     count_written(context_.sink.write_deletions(key_, schema, deletions, policy, checkpoint));
 }
 
-void RunRecorder::merge_stage(const StreamSchema& schema,
-                              DeletePolicy policy,
-                              std::chrono::sys_seconds walked_at,
-                              const Checkpoint& checkpoint) {
+void RunRecorder::end_stage(const StreamSchema& schema,
+                            DeletePolicy policy,
+                            std::optional<std::chrono::sys_seconds> first_date,
+                            const Checkpoint& checkpoint) {
     if (checkpoint.staged_rows.value_or(1) > 0) {
         before_rows();
     }
-    count_written(context_.sink.merge_stage(key_, schema, policy, walked_at, checkpoint));
-}
-
-void RunRecorder::append_stage(const StreamSchema& schema,
-                               std::chrono::sys_seconds taken_at,
-                               const Checkpoint& checkpoint) {
-    if (checkpoint.staged_rows.value_or(1) > 0) {
-        before_rows();
-    }
-    count_written(context_.sink.append_stage(key_, schema, taken_at, checkpoint));
+    const auto walked_at = first_date.value_or(context_.organisation.first_contact);
+    count_written(stream_.mode == StreamMode::snapshot
+                      ? context_.sink.append_stage(key_, schema, walked_at, checkpoint)
+                      : context_.sink.merge_stage(key_, schema, policy, walked_at, checkpoint));
 }
 
 void RunRecorder::count_page(std::uint64_t rows) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -89,13 +90,12 @@ public:
                          std::span<const Deletion> deletions,
                          DeletePolicy policy,
                          const Checkpoint& checkpoint);
-    void merge_stage(const StreamSchema& schema,
-                     DeletePolicy policy,
-                     std::chrono::sys_seconds walked_at,
-                     const Checkpoint& checkpoint);
-    void append_stage(const StreamSchema& schema,
-                      std::chrono::sys_seconds taken_at,
-                      const Checkpoint& checkpoint);
+    /// Appends a snapshot's stage, and merges any other, in the same way. `first_date` is the
+    /// `Date` of the walk's first reply, if it had one.
+    void end_stage(const StreamSchema& schema,
+                   DeletePolicy policy,
+                   std::optional<std::chrono::sys_seconds> first_date,
+                   const Checkpoint& checkpoint);
 
     void count_page(std::uint64_t rows);
     void count_repeated(std::uint64_t rows);

@@ -168,13 +168,8 @@ void WholeRun::finish() {
     checkpoint_.staged_rows = staged_rows_;
     recorder_.finish(checkpoint_);
     ZOHOSYNCD_FAILPOINT("loose.merge");
-    const auto walked_at = first_date_.value_or(context_.organisation.first_contact);
-    if (stream_.mode == StreamMode::snapshot) {
-        recorder_.append_stage(prepared_.schema, walked_at, checkpoint_);
-    } else {
-        recorder_.merge_stage(
-            prepared_.schema, delete_policy(stream_.delete_missing), walked_at, checkpoint_);
-    }
+    recorder_.end_stage(
+        prepared_.schema, delete_policy(stream_.delete_missing), first_date_, checkpoint_);
     ZOHOSYNCD_FAILPOINT("loose.merged");
     recorder_.log_finished(checkpoint_);
 }
