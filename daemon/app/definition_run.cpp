@@ -18,8 +18,7 @@ void run_definition(const RunContext& context,
                                 stream.select,
                                 stream.columns)
             : known_loose_schema(context.sink, stream);
-    wanted.lines =
-        wanted_lines(context.config, stream, context.fields, context.client, &context.sink, stop);
+    wanted.lines = wanted_lines(context, stream, stop);
     const auto prepared = recorder.prepare(wanted);
     std::string said;
     log_left_out(stream, wanted, prepared.schema, said);

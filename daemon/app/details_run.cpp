@@ -91,8 +91,7 @@ DetailsProgress DetailsRun::advance() {
         return progress;
     }
     const auto sent_before = context_.client.requests_sent();
-    schema_.lines = wanted_lines(
-        context_.config, stream_, context_.fields, context_.client, &context_.sink, stop_);
+    schema_.lines = wanted_lines(context_, stream_, stop_);
     if (schema_.lines.empty()) {
         return progress;
     }

@@ -68,4 +68,10 @@ std::vector<LineTable> wanted_lines(const Config& config,
     return tables;
 }
 
+std::vector<LineTable>
+wanted_lines(const RunContext& context, const StreamConfig& stream, const std::stop_token& stop) {
+    return wanted_lines(
+        context.config, stream, context.fields, context.client, &context.sink, stop);
+}
+
 } // namespace zohosyncd

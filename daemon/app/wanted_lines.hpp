@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/app/run_context.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/core/details.hpp"
 #include "daemon/zoho/metadata.hpp"
@@ -23,5 +24,9 @@ std::vector<LineTable> wanted_lines(const Config& config,
                                     ApiClient& client,
                                     Sink* sink,
                                     const std::stop_token& stop);
+
+/// The same for a run.
+std::vector<LineTable>
+wanted_lines(const RunContext& context, const StreamConfig& stream, const std::stop_token& stop);
 
 } // namespace zohosyncd

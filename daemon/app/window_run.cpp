@@ -104,8 +104,7 @@ void WindowRun::rest() {
 void WindowRun::prepare() {
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
     StreamSchema wanted = schema_with_versions(stream_, *fields);
-    wanted.lines = wanted_lines(
-        context_.config, stream_, context_.fields, context_.client, &context_.sink, stop_);
+    wanted.lines = wanted_lines(context_, stream_, stop_);
     prepared_ = recorder_.prepare(wanted);
     log_left_out(stream_, wanted, prepared_.schema, memory_.left_out);
     mapping_hash_ = mapping_hash(prepared_.schema);
