@@ -24,7 +24,7 @@ constexpr int most_attempts = 4;
 bool wants_details(const Config& config) {
     return std::any_of(config.streams.begin(),
                        config.streams.end(),
-                       [&](const StreamConfig& stream) { return wants_lines(config, stream); });
+                       [&](const StreamConfig& stream) { return wants_details(config, stream); });
 }
 
 DetailsFiller::DetailsFiller(const RunContext& context)
@@ -34,7 +34,7 @@ DetailsFiller::DetailsFiller(const RunContext& context)
                                  context.clock) {
     const auto& streams = context.config.streams;
     for (std::size_t i = 0; i < streams.size(); ++i) {
-        if (wants_lines(context.config, streams[i])) {
+        if (wants_details(context.config, streams[i])) {
             slots_.push_back({i, {}, Backoff(details_backoff), context.clock.now()});
         }
     }

@@ -66,6 +66,7 @@ StreamSchema DetailsRun::records_schema() const {
         schema.columns.push_back(std::move(column));
     }
     schema.version_column = 1;
+    schema.columns[1].counts_as_change = false; // Rows of another version are left alone.
     return schema;
 }
 
@@ -91,14 +92,13 @@ DetailsProgress DetailsRun::advance() {
         return progress;
     }
     const auto sent_before = context_.client.requests_sent();
-    schema_.lines = wanted_lines(context_, stream_, stop_);
-    if (schema_.lines.empty()) {
-        return progress;
-    }
-    schema_.lines = context_.sink.prepare_lines(key_, schema_, stream_.casing);
+    const bool is_ready = prepare();
     const auto metadata = context_.client.requests_sent() - sent_before;
     budget_.spend(metadata);
     progress.requests += metadata;
+    if (!is_ready) {
+        return progress;
+    }
     try {
         read(rows, progress);
     } catch (const SyncError&) {
@@ -111,6 +111,41 @@ DetailsProgress DetailsRun::advance() {
     return progress;
 }
 
+/// The columns of the table that single records fill. False while the table has none for one of
+/// them: its stream's next run makes it.
+bool DetailsRun::add_columns() {
+    const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
+    const auto wanted = schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
+    const auto known = context_.sink.known_columns(stream_.target);
+    for (auto column : wanted.columns) {
+        if (!column.is_detail) {
+            continue;
+        }
+        const auto* in_table = column_of_field(known, column);
+        if (in_table != nullptr) {
+            column.name = in_table->name;
+            column.counts_as_change = true;
+            schema_.columns.push_back(std::move(column));
+        } else if (wanted.options.adds_columns) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// False when there is nothing to read records for.
+bool DetailsRun::prepare() {
+    if (!add_columns()) {
+        return false;
+    }
+    schema_.lines = wanted_lines(context_, stream_, stop_);
+    if (!schema_.has_details()) {
+        return false;
+    }
+    schema_.lines = context_.sink.prepare_lines(key_, schema_, stream_.casing);
+    return true;
+}
+
 bool DetailsRun::was_tried(const Row& row) {
     const auto written = memory_.written.find(row.id);
     if (written != memory_.written.end() && written->second == row.version) {
@@ -118,8 +153,10 @@ bool DetailsRun::was_tried(const Row& row) {
         return true;
     }
     const auto tried = memory_.tried.find(row.id);
+    // A row that keeps its first values never gets the version that its record has by now.
     return tried != memory_.tried.end() && tried->second.version == row.version &&
-           context_.clock.now() < tried->second.at + again_after;
+           (stream_.merge_strategy == MergeStrategy::insert ||
+            context_.clock.now() < tried->second.at + again_after);
 }
 
 std::vector<DetailsRun::Row> DetailsRun::waiting_rows(DetailsProgress& progress) {
@@ -169,15 +206,26 @@ bool DetailsRun::may_spend(DetailsProgress& progress) {
     return !progress.is_put_off;
 }
 
-DetailOutcome DetailsRun::read_one(DetailReader& reader, const Row& row) {
+DetailOutcome
+DetailsRun::read_one(DetailReader& reader, const Row& row, DetailsProgress& progress) {
     RecordDetails record;
-    const auto sent_before = context_.client.requests_sent();
     DetailOutcome outcome = DetailOutcome::changed;
+    auto sent_before = context_.client.requests_sent();
+    const auto count = [&] {
+        const auto sent = context_.client.requests_sent() - sent_before;
+        sent_before += sent;
+        budget_.spend(sent);
+        progress.requests += sent;
+    };
+    const auto turn = [&] {
+        count();
+        return may_spend(progress) && budget_.wait_for_turn(stop_);
+    };
     try {
-        outcome = reader.read(row.id, row.version, record, stop_);
+        outcome = reader.read(row.id, row.version, record, turn, stop_);
         failures_ = 0;
     } catch (const SyncError& error) {
-        budget_.spend(context_.client.requests_sent() - sent_before);
+        count();
         if (error.kind() != ErrorKind::bad_response || ++failures_ >= most_failures) {
             throw;
         }
@@ -186,10 +234,13 @@ DetailOutcome DetailsRun::read_one(DetailReader& reader, const Row& row) {
                    {kv("stream", key_.stream), kv("id", row.id), kv("error", error.what())});
         return DetailOutcome::changed;
     }
-    budget_.spend(context_.client.requests_sent() - sent_before);
+    count();
     if (outcome == DetailOutcome::read) {
         for (const auto& field : record.fields) {
             bytes_ += field.json.size();
+        }
+        for (const auto& value : record.values) {
+            bytes_ += value.size();
         }
         records_.push_back(std::move(record));
     }
@@ -197,14 +248,17 @@ DetailOutcome DetailsRun::read_one(DetailReader& reader, const Row& row) {
 }
 
 void DetailsRun::read(const std::vector<Row>& rows, DetailsProgress& progress) {
-    DetailReader reader(context_.client, stream_.endpoint.module, schema_.lines);
+    constexpr std::size_t before_columns = 2;
+    DetailReader reader(context_.client,
+                        stream_.endpoint.module,
+                        schema_.lines,
+                        {schema_.columns.begin() + before_columns, schema_.columns.end()});
     for (const auto& row : rows) {
         if (!may_spend(progress) || !budget_.wait_for_turn(stop_)) {
             return;
         }
         pulse::sign();
-        ++progress.requests;
-        switch (read_one(reader, row)) {
+        switch (read_one(reader, row, progress)) {
         case DetailOutcome::read:
             break;
         case DetailOutcome::too_young:
@@ -214,6 +268,8 @@ void DetailsRun::read(const std::vector<Row>& rows, DetailsProgress& progress) {
         case DetailOutcome::changed:
             memory_.tried[row.id] = {row.version, context_.clock.now()};
             break;
+        case DetailOutcome::put_off:
+            return;
         }
         if (bytes_ >= bytes_per_commit) {
             commit();
@@ -235,7 +291,9 @@ void DetailsRun::commit() {
     if (has_grown) {
         schema_.lines = context_.sink.prepare_lines(key_, schema_, stream_.casing);
     }
-    const auto page = decode_lines(records_, schema_.lines);
+    auto page = decode_lines(records_, schema_.lines);
+    auto schema = schema_;
+    page.columns = decode_columns(records_, schema);
     for (const auto& record : records_) {
         for (std::size_t i = 0; i < record.fields.size(); ++i) {
             if (record.fields[i].is_cut) {
@@ -251,7 +309,7 @@ void DetailsRun::commit() {
         }
         memory_.written[record.id] = record.version;
     }
-    const auto stats = context_.sink.write_details(schema_, schema_.lines, page);
+    const auto stats = context_.sink.write_details(schema, schema_.lines, page);
     memory_.filled += records_.size();
     note_values(page, stats);
     log::event(Level::debug,
@@ -268,10 +326,14 @@ void DetailsRun::commit() {
 /// Counts only: what the values were is nobody's business in a log.
 void DetailsRun::note_values(const DetailsPage& page, const WriteStats& stats) {
     std::map<std::string, std::uint64_t> kinds;
-    for (const auto& table : page.tables) {
-        for (const auto& entry : table.rows.quarantined()) {
+    const auto count_kinds = [&](const Batch& rows) {
+        for (const auto& entry : rows.quarantined()) {
             ++kinds[entry.kind];
         }
+    };
+    count_kinds(page.columns);
+    for (const auto& table : page.tables) {
+        count_kinds(table.rows);
     }
     if (stats.refused > 0) {
         kinds["refused"] += stats.refused;

@@ -38,8 +38,9 @@ struct DetailsProgress {
     bool has_too_young = false; ///< Some records changed just now and wait for their second to end.
 };
 
-/// Reads, one by one and newest first, the records whose row waits for its lines, and writes these
-/// with _details_at in one transaction that leaves rows alone which have another version by then.
+/// Reads, one by one and newest first, the records whose row waits for its lines and columns, and
+/// writes these with _details_at in one transaction that leaves rows alone which have another
+/// version by then.
 class DetailsRun {
 public:
     DetailsRun(const RunContext& context,
@@ -58,11 +59,13 @@ private:
     };
 
     [[nodiscard]] StreamSchema records_schema() const;
+    [[nodiscard]] bool add_columns();
+    bool prepare();
     [[nodiscard]] std::vector<Row> waiting_rows(DetailsProgress& progress);
     [[nodiscard]] bool was_tried(const Row& row);
     [[nodiscard]] bool may_spend(DetailsProgress& progress);
     void read(const std::vector<Row>& rows, DetailsProgress& progress);
-    DetailOutcome read_one(DetailReader& reader, const Row& row);
+    DetailOutcome read_one(DetailReader& reader, const Row& row, DetailsProgress& progress);
     void commit();
     void note_values(const DetailsPage& page, const WriteStats& stats);
     void note_progress(const DetailsProgress& progress);
@@ -73,9 +76,9 @@ private:
     DetailsBudget& budget_;
     std::stop_token stop_;
     StreamKey key_;
-    StreamSchema schema_;                ///< Id and version of the records, and their lines.
+    StreamSchema schema_; ///< Id and version of the records, their other columns and their lines.
     std::vector<RecordDetails> records_; ///< Read and not written yet.
-    std::size_t bytes_ = 0;              ///< Of their lines.
+    std::size_t bytes_ = 0;              ///< Of what they hold.
     int failures_ = 0;                   ///< In a row, of single records.
 };
 

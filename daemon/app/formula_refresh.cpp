@@ -49,25 +49,6 @@ bool must_wait(const RunContext& context, const StreamConfig& stream, StreamMemo
     return waits;
 }
 
-Batch rows_of(const Batch& records, const std::set<std::int64_t>& ids) {
-    Batch some(records.columns());
-    for (std::size_t row = 0; row < records.rows(); ++row) {
-        if (!ids.contains(records.ids()[row])) {
-            continue;
-        }
-        for (std::size_t column = 1; column < records.columns(); ++column) {
-            some.column(column).copy_from(records.column(column), row);
-        }
-        some.end_row(records.ids()[row], records.versions()[row]);
-    }
-    for (const auto& entry : records.quarantined()) {
-        if (ids.contains(entry.id)) {
-            some.quarantined().push_back(entry);
-        }
-    }
-    return some;
-}
-
 } // namespace
 
 StreamSchema formulas_only(const StreamSchema& schema) {
@@ -243,7 +224,7 @@ void FormulaWalk::correct(const Batch& records) {
     if (changed.empty()) {
         return;
     }
-    const Batch corrections = rows_of(records, changed);
+    const Batch corrections = rows_of_records(records, {changed.begin(), changed.end()});
     PageWrite page;
     page.corrections = &corrections;
     const auto written =

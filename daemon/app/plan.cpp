@@ -126,6 +126,7 @@ private:
         plan.formula_fields = count_formulas(wanted);
         wanted.lines = wanted_lines(config_, stream, fields_, *client_, nullptr, stop_);
         plan.line_tables = wanted.lines.size();
+        plan.has_details = wants_details(config_, stream) && wanted.has_details();
         if (stream.mode == StreamMode::definition_only) {
             return wanted;
         }
@@ -138,8 +139,8 @@ private:
         const auto count = count_from(stream, *plan.from);
         plan.rows = stream.limit ? std::min(count.rows, *stream.limit) : count.rows;
         plan.rows_are_exact = count.is_exact;
-        if (!wanted.lines.empty()) {
-            plan_details(stream, plan);
+        if (plan.has_details) {
+            plan_details(stream, wanted, plan);
         }
         return wanted;
     }
@@ -156,14 +157,19 @@ private:
 
     /// What waits in the table, and what this sync brings: everything at first, then what is newer
     /// than the mark. What is read again below it changes no row.
-    void plan_details(const StreamConfig& stream, StreamPlan& plan) {
+    void plan_details(const StreamConfig& stream, const StreamSchema& wanted, StreamPlan& plan) {
         const auto* state = state_of(stream);
         plan.details = *plan.rows;
         if (state == nullptr) {
             return;
         }
         const auto sink = make_sink(config_.target, config_.daemon.state_schema);
-        const auto waiting = sink->details_backlog(stream.target);
+        const auto known = sink->known_columns(stream.target);
+        const bool all_wait = std::ranges::any_of(wanted.columns, [&](const Column& column) {
+            const auto* before = column_of_field(known, column);
+            return column.is_detail && (before == nullptr || !before->is_detail);
+        });
+        const auto waiting = all_wait ? std::nullopt : sink->details_backlog(stream.target);
         plan.details_waiting = waiting ? *waiting : sink->count_rows(stream.target);
         if (state->high_water_mark && !stream.window) {
             plan.details =

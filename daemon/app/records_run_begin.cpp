@@ -154,7 +154,7 @@ StreamSchema RecordsRun::wanted_schema() {
     }
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
     auto wanted = schema_with_versions(stream_, *fields);
-    log_unmatched(stream_, *fields, wants_lines(context_.config, stream_), memory_);
+    log_unmatched(stream_, *fields, wants_details(context_.config, stream_), memory_);
     wanted.lines = wanted_lines(context_, stream_, stop_);
     return wanted;
 }

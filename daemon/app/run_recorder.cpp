@@ -105,7 +105,7 @@ void log_unmatched(const StreamConfig& stream,
     if (std::exchange(memory.is_selection_checked, true)) {
         return;
     }
-    auto names = names_to_select(fields, stream.columns.flattens);
+    auto names = names_to_select(fields, stream.columns);
     if (stream.columns.folds) {
         names.emplace_back(data_column);
     }

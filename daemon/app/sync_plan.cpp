@@ -50,7 +50,7 @@ std::string stream_lines(const StreamPlan& stream) {
     if (!stream.problem.empty()) {
         text += "    FAIL " + stream.problem + "\n";
     }
-    if (stream.line_tables > 0) {
+    if (stream.has_details) {
         text += fmt::format("    details: {} records read one by one, {} of them wait already\n",
                             stream.details,
                             stream.details_waiting);
@@ -78,8 +78,8 @@ json stream_json(const StreamPlan& stream) {
             {"rows_are_exact", stream.rows_are_exact},
             {"ties", stream.ties},
             {"requests", stream.requests},
-            {"details", stream.line_tables > 0 ? json(stream.details) : json()},
-            {"details_waiting", stream.line_tables > 0 ? json(stream.details_waiting) : json()},
+            {"details", stream.has_details ? json(stream.details) : json()},
+            {"details_waiting", stream.has_details ? json(stream.details_waiting) : json()},
             {"requests_per_cycle", stream.requests_per_cycle},
             {"interval_seconds", stream.interval ? json(stream.interval->count()) : json()},
             {"credits_per_day", std::ceil(stream.credits_per_day)},

@@ -27,7 +27,8 @@ struct StreamPlan {
     std::vector<std::uint64_t> ties;   ///< Seconds that hold more than a page.
     std::uint64_t requests = 0;        ///< Of this sync; each costs one credit.
     std::size_t line_tables = 0;       ///< Beside the stream's own.
-    std::uint64_t details_waiting = 0; ///< Rows whose lines were not read yet.
+    bool has_details = false;          ///< Single records are read for lines or columns.
+    std::uint64_t details_waiting = 0; ///< Rows whose details were not read yet.
     std::uint64_t details =
         0; ///< Of the requests those for single records: these, and what is new.
     std::uint64_t requests_per_cycle = 0;         ///< Of a later run that finds nothing new.

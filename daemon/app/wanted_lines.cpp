@@ -35,10 +35,10 @@ void add_known_columns(Sink& sink, LineTable& table) {
 
 } // namespace
 
-bool wants_lines(const Config& config, const StreamConfig& stream) {
+bool wants_details(const Config& config, const StreamConfig& stream) {
     // A trial with --limit is to show a few rows soon. A snapshot's rows are of many times, a
-    // line's of one.
-    return config.daemon.details == "line_items" && stream.endpoint.kind == EndpointKind::records &&
+    // detail of one.
+    return config.daemon.details != "off" && stream.endpoint.kind == EndpointKind::records &&
            !stream.limit && stream.mode != StreamMode::snapshot;
 }
 
@@ -48,7 +48,7 @@ std::vector<LineTable> wanted_lines(const Config& config,
                                     ApiClient& client,
                                     Sink* sink,
                                     const std::stop_token& stop) {
-    if (!wants_lines(config, stream)) {
+    if (!wants_details(config, stream)) {
         return {};
     }
     const auto& module = stream.endpoint.module;

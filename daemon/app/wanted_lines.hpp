@@ -11,9 +11,9 @@
 
 namespace zohosyncd {
 
-/// Whether the stream's lines are to be kept: `daemon.details` says so, and its runs read records
-/// to keep them.
-bool wants_lines(const Config& config, const StreamConfig& stream);
+/// Whether single records are to be read for the stream: `daemon.details` says so, and its runs
+/// read records to keep them.
+bool wants_details(const Config& config, const StreamConfig& stream);
 
 /// The tables of the stream's lines, none where it has or wants none. Their columns come from the
 /// field list of the lines' module; where Zoho gives none, they are what appeared so far, as `sink`

@@ -144,12 +144,8 @@ private:
 
     void read_details() {
         const auto text = value("details");
-        if (text == "line_items") {
+        if (text == "line_items" || text == "all") {
             result_.details = text;
-        } else if (text == "all") {
-            block_.error("details",
-                         "details: all is not supported by this version: multi-select lookups and "
-                         "full rich text are not read yet; line_items is");
         } else if (!text.empty() && !is_off(text)) {
             block_.error("details", "expected off, line_items or all");
         }

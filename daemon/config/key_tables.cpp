@@ -241,9 +241,10 @@ constexpr Key daemon_table[] = {
      text,
      honoured,
      "off",
-     "what lists leave out: `line_items` keeps the lines of subforms and of quotes, orders and "
-     "invoices in tables of their own, at a request for each record that changed; `off`; `all` is "
-     "refused in this version"},
+     "what lists leave out, at a request for each record that changed: `line_items` keeps the "
+     "lines "
+     "of subforms and of quotes, orders and invoices in tables of their own; `all` multi-select "
+     "lookups and rich text beyond 500 characters, too, in columns; `off`"},
     {"credits", map, honoured, "", "API credits that may be spent; see below"},
     {"metadata", text, honoured, "1h", "how old lists of fields may get"},
     {"verify",

@@ -258,6 +258,9 @@ private:
         stream.columns.table.metadata = metadata_;
         name_columns_of(entry, stream);
         check_folding(entry, stream);
+        // A snapshot's rows are of many times, a detail of one.
+        stream.columns.has_details =
+            config_.daemon.details == "all" && stream.mode != StreamMode::snapshot;
         stream.casing = block.casing.value.value_or(ColumnCasing::snake);
         stream.delete_missing = block.delete_missing.value.value_or(DeleteMissing::soft);
         stream.merge_strategy = block.merge_strategy.value.value_or(MergeStrategy::update_insert);

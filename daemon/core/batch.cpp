@@ -21,6 +21,21 @@ std::size_t Batch::bytes() const {
     return sum;
 }
 
+void Batch::copy_row(const Batch& other, std::size_t row) {
+    for (std::size_t column = 1; column < columns_.size(); ++column) {
+        columns_[column].copy_from(other.columns_[column], row);
+    }
+    end_row(other.ids_[row], other.versions_[row]);
+}
+
+void Batch::fill_up() {
+    for (std::size_t column = 1; column < columns_.size(); ++column) {
+        while (columns_[column].size() < rows()) {
+            columns_[column].append_null();
+        }
+    }
+}
+
 void Batch::truncate(std::size_t rows) {
     ids_.resize(std::min(rows, ids_.size()));
     versions_.resize(ids_.size());
@@ -50,6 +65,24 @@ std::vector<std::uint32_t> Batch::rows_to_write() const {
         });
     order.erase(last, order.end());
     return order;
+}
+
+Batch rows_of_records(const Batch& rows, const std::vector<std::int64_t>& ids) {
+    const auto is_meant = [&](std::int64_t id) {
+        return std::binary_search(ids.begin(), ids.end(), id);
+    };
+    Batch some(rows.columns());
+    for (std::size_t row = 0; row < rows.rows(); ++row) {
+        if (is_meant(rows.ids()[row])) {
+            some.copy_row(rows, row);
+        }
+    }
+    for (const auto& entry : rows.quarantined()) {
+        if (is_meant(entry.id)) {
+            some.quarantined().push_back(entry);
+        }
+    }
+    return some;
 }
 
 } // namespace zohosyncd

@@ -104,6 +104,12 @@ public:
         versions_.push_back(version);
     }
 
+    /// Appends a row of a batch with as many columns.
+    void copy_row(const Batch& other, std::size_t row);
+
+    /// Makes NULL what the rows have no value for, in columns that nothing was appended to.
+    void fill_up();
+
     /// Forgets the rows from `rows` on, and half-written values after them.
     void truncate(std::size_t rows);
     void clear();
@@ -125,6 +131,9 @@ private:
     std::vector<ColumnData> columns_;
     std::vector<Quarantined> quarantined_;
 };
+
+/// The rows of the records `ids`, which are sorted, and what quarantine is to hold of these.
+Batch rows_of_records(const Batch& rows, const std::vector<std::int64_t>& ids);
 
 /// How far a batch was filled, to forget what came after.
 class BatchMark {

@@ -37,9 +37,10 @@ struct ColumnRules {
     bool empty_as_null = false;
     std::optional<std::string> null_if;
     std::optional<unsigned> max_decimals;
-    bool flattens = false; ///< Lookups become a column for each of their parts.
-    bool folds = false;    ///< Records become one column; only `table` counts beside it.
-    TableOptions table;    ///< Names in its indexes are as written.
+    bool flattens = false;    ///< Lookups become a column for each of their parts.
+    bool folds = false;       ///< Records become one column; only `table` counts beside it.
+    bool has_details = false; ///< Fields that lists leave out have columns, too.
+    TableOptions table;       ///< Names in its indexes are as written.
 
     /// Gives the column its type, declaration, label and rules for values.
     void apply_to(Column& column) const;

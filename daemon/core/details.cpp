@@ -4,17 +4,12 @@
 #include "daemon/core/number.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 #include <string_view>
 
 namespace zohosyncd {
 namespace {
-
-/// `line_items` and `product_details` are what older versions call the items of a quote.
-constexpr std::array<std::string_view, 3> kinds_with_lines{
-    "subform", "line_items", "product_details"};
 
 // PostgreSQL's limit for names, shared with assign_column_names; what is cut makes room for `_` and
 // 8 digits.
@@ -35,11 +30,6 @@ Column own_column(const char* api_name, const char* label) {
 }
 
 } // namespace
-
-bool holds_lines(const ZohoField& field) {
-    return std::find(kinds_with_lines.begin(), kinds_with_lines.end(), field.data_type) !=
-           kinds_with_lines.end();
-}
 
 std::vector<LineTable> line_tables(const TableName& target,
                                    const std::vector<ZohoField>& fields,
@@ -96,6 +86,20 @@ StreamSchema schema_of_lines(const LineTable& table) {
     return schema;
 }
 
+const Column* column_of_field(const std::vector<Column>& known, const Column& wanted) {
+    const auto find = [&](auto is_it) {
+        const auto found = std::ranges::find_if(known, is_it);
+        return found == known.end() ? nullptr : &*found;
+    };
+    const Column* same_id = nullptr;
+    if (!wanted.field_id.empty()) {
+        same_id = find([&](const Column& column) { return column.field_id == wanted.field_id; });
+    }
+    return same_id != nullptr
+               ? same_id
+               : find([&](const Column& column) { return column.api_name == wanted.api_name; });
+}
+
 Batch lines_of_records(const Batch& rows, const std::vector<std::int64_t>& records) {
     Batch kept(rows.columns());
     for (std::size_t row = 0; row < rows.rows(); ++row) {
@@ -103,10 +107,7 @@ Batch lines_of_records(const Batch& rows, const std::vector<std::int64_t>& recor
         if (!record || !std::binary_search(records.begin(), records.end(), *record)) {
             continue;
         }
-        for (std::size_t column = 1; column < rows.columns(); ++column) { // 0 is the id.
-            kept.column(column).copy_from(rows.column(column), row);
-        }
-        kept.end_row(rows.ids()[row], rows.versions()[row]);
+        kept.copy_row(rows, row);
     }
     for (const auto& entry : rows.quarantined()) {
         kept.quarantined().push_back(entry);

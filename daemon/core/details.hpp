@@ -18,9 +18,6 @@ constexpr std::size_t parent_column = 1;
 constexpr std::size_t position_column = 2;
 constexpr std::size_t first_line_field = 3;
 
-/// Whether the field is a list of lines: a subform, or the items of a quote or order.
-bool holds_lines(const ZohoField& field);
-
 /// One table for each selected field that holds lines, named after the record's table and the
 /// field, with the columns of every such table: id, record and place. Of fields whose tables would
 /// be called alike the one that is first bytewise keeps the name; the others, and names over 63
@@ -35,10 +32,15 @@ void add_line_fields(LineTable& table, const std::vector<ZohoField>& fields);
 /// A table of lines as statements see it.
 StreamSchema schema_of_lines(const LineTable& table);
 
+/// Which of the known columns holds the wanted one's field, whatever the field is called by now;
+/// null: none.
+const Column* column_of_field(const std::vector<Column>& known, const Column& wanted);
+
 /// What one record holds beside what lists deliver.
 struct RecordDetails {
     std::int64_t id = 0;
     std::chrono::sys_seconds version;
+    std::vector<std::string> values; ///< JSON, one for each column; empty when the record lacks it.
 
     /// The lines of one field.
     struct Lines {
@@ -61,6 +63,9 @@ struct DetailsPage {
     std::vector<std::int64_t> ids;
     std::vector<std::chrono::sys_seconds> versions; ///< Whose details they are.
     std::vector<LineRows> tables;
+    /// What goes into the records' own table: id, version and columns. None of them has rows where
+    /// there are only lines.
+    Batch columns;
 };
 
 /// The rows whose record is among `records`, which is sorted.

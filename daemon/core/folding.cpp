@@ -5,6 +5,7 @@
 #include "daemon/core/zoho_field.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 
 namespace zohosyncd {
@@ -29,10 +30,12 @@ bool holds_records(const StreamSchema& schema) {
 }
 
 StreamSchema asked_schema(const StreamSchema& schema) {
-    if (!holds_records(schema)) {
-        return schema;
-    }
     StreamSchema asked;
+    if (!holds_records(schema)) {
+        asked = schema;
+        std::erase_if(asked.columns, std::mem_fn(&Column::is_left_out));
+        return asked;
+    }
     asked.target = schema.target;
     asked.columns.push_back(schema.columns.front());
     for (const auto& field : schema.folded) {

@@ -8,8 +8,9 @@ namespace zohosyncd {
 /// Whether one of the schema's columns holds whole records.
 bool holds_records(const StreamSchema& schema);
 
-/// What is asked of Zoho for a schema: itself, or, where one of its columns holds whole records, a
-/// schema with a column for each of the fields in there.
+/// What is asked of Zoho for a schema: its columns but for those that lists leave out, which are
+/// its last ones; or, where one of them holds whole records, a column for each of the fields in
+/// there.
 StreamSchema asked_schema(const StreamSchema& schema);
 
 /// Appends rows of asked_schema(schema) as rows of `schema`, each record as one JSON object with

@@ -1,5 +1,6 @@
 #include "daemon/core/schema.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -23,6 +24,10 @@ void StreamSchema::remove_column(std::size_t index) {
     if (version_column && *version_column > index) {
         --*version_column;
     }
+}
+
+bool StreamSchema::has_details() const {
+    return !lines.empty() || std::ranges::any_of(columns, &Column::is_detail);
 }
 
 const char* to_string(ColumnType type) {

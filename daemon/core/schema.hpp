@@ -44,6 +44,9 @@ struct Column {
     /// List calls cut rich text after this many characters; a single record is cut alike, so that
     /// the row does not depend on the way it was read.
     std::optional<std::size_t> list_limit;
+    /// Filled from single records: lists leave the field out, or cut it. Until they were read for a
+    /// row's version, the column holds what lists give, if anything.
+    bool is_detail = false;
     /// Of a part of an object, such as Owner__id: the field and the part's key in it. The parts of
     /// one field are neighbours.
     std::string field = {};
@@ -55,7 +58,16 @@ struct Column {
 
     /// The key that a page has it under.
     [[nodiscard]] const std::string& source() const { return field.empty() ? api_name : field; }
+
+    /// Whether no list has the field.
+    [[nodiscard]] bool is_left_out() const { return is_detail && !list_limit; }
 };
+
+/// Text from a list that has fewer characters than this is whole. Half of the limit: what Zoho
+/// counts as a character, and whether markup is among them, is not known.
+constexpr std::size_t shortest_cut(std::size_t list_limit) {
+    return list_limit / 2;
+}
 
 /// An index that a file asks for.
 struct WantedIndex {
@@ -117,8 +129,7 @@ struct StreamSchema {
     /// columns among them are cut like those (`list_limit`); the others are JSON as sent.
     std::vector<Column> folded = {};
 
-    /// Of the lines that are to be kept beside the table; none unless details are wanted. With any,
-    /// the sink keeps the column _details_at: NULL until this version's lines were read.
+    /// Of the lines that are to be kept beside the table; none unless details are wanted.
     std::vector<LineTable> lines = {};
 
     /// A row is (id, _sling_loaded_at): each append_stage() adds all records once more.
@@ -127,6 +138,10 @@ struct StreamSchema {
 
     /// Takes a column out, other than the first and the version's.
     void remove_column(std::size_t index);
+
+    /// Whether anything comes from single records alone. The sink then keeps the column
+    /// _details_at: NULL until this version's lines and columns were read.
+    [[nodiscard]] bool has_details() const;
 };
 
 } // namespace zohosyncd

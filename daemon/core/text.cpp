@@ -332,6 +332,18 @@ std::string_view cut_utf8(std::string_view text, std::size_t bytes) {
     return text.substr(0, bytes);
 }
 
+std::size_t count_characters(std::string_view text) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(text, [](unsigned char byte) { return (byte & 0xC0U) != 0x80U; }));
+}
+
+std::size_t count_utf16_units(std::string_view text) {
+    constexpr unsigned char first_of_four_bytes = 0xF0U;
+    return count_characters(text) +
+           static_cast<std::size_t>(std::ranges::count_if(
+               text, [](unsigned char byte) { return byte >= first_of_four_bytes; }));
+}
+
 bool json_depth_ok(std::string_view raw_json, int max) {
     int depth = 0;
     for (std::size_t at = 0; at < raw_json.size();) {

@@ -28,6 +28,10 @@ void append_json_string(std::string& out, std::string_view text);
 /// The first `bytes` bytes of UTF-8 text, or fewer, so that no character is cut in two.
 [[nodiscard]] std::string_view cut_utf8(std::string_view text, std::size_t bytes);
 
+/// How many characters clean UTF-8 holds: code points, or, as Java counts, units of UTF-16.
+[[nodiscard]] std::size_t count_characters(std::string_view text);
+[[nodiscard]] std::size_t count_utf16_units(std::string_view text);
+
 /// Whether objects and arrays nest at most `max` deep. A scalar has depth 0.
 [[nodiscard]] bool json_depth_ok(std::string_view raw_json, int max = 64);
 

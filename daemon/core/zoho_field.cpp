@@ -36,9 +36,19 @@ ColumnType type_named(std::string_view name) {
 // zoho-api-facts §3.4.
 constexpr std::size_t rich_text_in_lists = 500;
 
-/// Virtual by kind, although not every metadata answer marks them (zoho-api-facts §3.4, §5.2).
-constexpr std::array<std::string_view, 5> kinds_of_single_records{
-    "subform", "multiselectlookup", "multiuserlookup", "line_items", "product_details"};
+/// `line_items` and `product_details` are what older versions call the items of a quote.
+constexpr std::array<std::string_view, 3> kinds_with_lines{
+    "subform", "line_items", "product_details"};
+
+/// Virtual by kind, as those are, although not every metadata answer marks them (zoho-api-facts
+/// §3.4, §5.2).
+constexpr std::array<std::string_view, 2> kinds_of_single_records{"multiselectlookup",
+                                                                  "multiuserlookup"};
+
+template <std::size_t N>
+bool is_among(const std::array<std::string_view, N>& kinds, const ZohoField& field) {
+    return std::ranges::find(kinds, field.data_type) != kinds.end();
+}
 
 /// Ids of what a lookup names are digits always, as every record's.
 void add_parts(StreamSchema& schema,
@@ -75,6 +85,41 @@ Column column_of(const ZohoField& field) {
             column_type_of(field),
             true,
             field.is_rich_text ? std::optional(rich_text_in_lists) : std::nullopt};
+}
+
+/// What no list has is no change of a row: it waits for its details after any.
+Column column_left_out(const ZohoField& field) {
+    auto column = column_of(field);
+    column.list_limit.reset();
+    column.is_detail = true;
+    column.counts_as_change = false;
+    return column;
+}
+
+bool is_left_out(const ZohoField& field) {
+    return !is_delivered_by_lists(field) && !holds_lines(field);
+}
+
+/// Fields that lists cut become details, and those that they leave out are added, last: pages fill
+/// the columns before them.
+void add_details(StreamSchema& schema,
+                 const std::vector<ZohoField>& fields,
+                 const FieldSelection& select,
+                 const ColumnRules& rules) {
+    std::set<std::string> seen;
+    for (auto& column : schema.columns) {
+        column.is_detail = column.list_limit.has_value();
+        seen.insert(column.source());
+    }
+    for (const auto& field : fields) {
+        if (is_left_out(field) && select.keeps(field.api_name) &&
+            seen.insert(field.api_name).second) {
+            auto column = column_left_out(field);
+            column.alias = select.alias_of(field.api_name);
+            rules.apply_to(column);
+            schema.columns.push_back(std::move(column));
+        }
+    }
 }
 
 /// Id, Modified_Time where there is one, and what is selected in one column. Fields by name, so
@@ -119,9 +164,11 @@ ColumnType column_type_of(const ZohoField& field) {
 }
 
 bool is_delivered_by_lists(const ZohoField& field) {
-    return !field.is_virtual && std::find(kinds_of_single_records.begin(),
-                                          kinds_of_single_records.end(),
-                                          field.data_type) == kinds_of_single_records.end();
+    return !field.is_virtual && !holds_lines(field) && !is_among(kinds_of_single_records, field);
+}
+
+bool holds_lines(const ZohoField& field) {
+    return is_among(kinds_with_lines, field);
 }
 
 std::vector<std::string> parts_of(const ZohoField& field) {
@@ -136,14 +183,16 @@ std::vector<std::string> parts_of(const ZohoField& field) {
                                        : std::vector<std::string>{};
 }
 
-std::vector<std::string> names_to_select(const std::vector<ZohoField>& fields, bool flattens) {
+std::vector<std::string> names_to_select(const std::vector<ZohoField>& fields,
+                                         const ColumnRules& rules) {
+    const bool has_details = rules.has_details && !rules.folds && has_versions(fields);
     std::vector<std::string> names{"id"};
     for (const auto& field : fields) {
-        if (!is_delivered_by_lists(field)) {
+        if (!is_delivered_by_lists(field) && !(has_details && is_left_out(field))) {
             continue;
         }
         names.push_back(field.api_name);
-        for (const auto& part : flattens ? parts_of(field) : std::vector<std::string>{}) {
+        for (const auto& part : rules.flattens ? parts_of(field) : std::vector<std::string>{}) {
             names.push_back(field.api_name + "__" + part);
         }
     }
@@ -194,6 +243,9 @@ StreamSchema schema_of_records(const TableName& target,
         schema.columns.back().alias = select.alias_of(field.api_name);
         rules.apply_to(schema.columns.back());
     }
+    if (rules.has_details && schema.version_column) {
+        add_details(schema, fields, select, rules);
+    }
     schema.options = rules.table_for(schema.columns);
     return schema;
 }
@@ -208,6 +260,9 @@ std::string mapping_hash(const StreamSchema& schema) {
     // Sorted, because the order in which Zoho lists the fields carries no meaning.
     std::vector<std::string> parts;
     for (const auto& column : schema.columns) {
+        if (column.is_left_out()) {
+            continue; // Lists bring nothing for it, however often they are read.
+        }
         // Fields that swapped their names are others; and what Zoho makes of the values of a field
         // that changes its type shows in no Modified_Time, whatever column takes them.
         auto text = column.api_name + "\x1f" + to_string(column.type) + "\x1f" + column.data_type +

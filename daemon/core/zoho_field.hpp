@@ -30,11 +30,15 @@ ColumnType column_type_of(const ZohoField& field);
 /// come only with single records.
 bool is_delivered_by_lists(const ZohoField& field);
 
+/// Whether the field is a list of lines: a subform, or the items of a quote or order.
+bool holds_lines(const ZohoField& field);
+
 /// The schema of a module of records: `id` first, then the selected fields that list calls deliver
-/// in Zoho's order, under the rules. Whatever is selected, id and Modified_Time are kept: they are
-/// the key and the version of a row. Where the rules fold records, these and the column `data` are
-/// all there is, and the fields stand in `folded`. A module without Modified_Time gives a schema
-/// without a version.
+/// in Zoho's order, then, if the rules want details, those that they leave out, all under the
+/// rules. Whatever is selected, id and Modified_Time are kept: they are the key and the version of
+/// a row. Where the rules fold records, these and the column `data` are all there is, and the
+/// fields stand in `folded`. A module without Modified_Time gives a schema without a version, and
+/// without details: nothing would tell to which version of a record they belong.
 StreamSchema schema_of_records(const TableName& target,
                                const std::vector<ZohoField>& fields,
                                const FieldSelection& select = {},
@@ -44,9 +48,10 @@ StreamSchema schema_of_records(const TableName& target,
 /// seen.
 std::vector<std::string> parts_of(const ZohoField& field);
 
-/// What names under `select` and `columns` can mean: the fields that lists deliver, and their parts
-/// where they are columns.
-std::vector<std::string> names_to_select(const std::vector<ZohoField>& fields, bool flattens);
+/// What names under `select` and `columns` can mean: the fields that are columns, and their parts
+/// where these are.
+std::vector<std::string> names_to_select(const std::vector<ZohoField>& fields,
+                                         const ColumnRules& rules);
 
 /// The column that holds whole records under `flatten: false`.
 constexpr const char* data_column = "data";

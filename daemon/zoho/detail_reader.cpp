@@ -20,21 +20,23 @@ constexpr std::size_t version_column = 1;
 constexpr std::size_t has_more_column = 2;
 constexpr std::size_t first_field = 3;
 
-RecordDecoder::Shape shape_of(const std::vector<LineTable>& tables) {
-    RecordDecoder::Shape shape;
-    const auto add = [&](const std::string& api_name, ColumnType type) {
-        Column column;
-        column.api_name = api_name;
-        column.type = type;
-        shape.columns.push_back(std::move(column));
-    };
-    add("id", ColumnType::bigint);
-    add("Modified_Time", ColumnType::timestamptz);
-    add("$has_more", ColumnType::json);
-    for (const auto& table : tables) {
-        add(table.field, ColumnType::json);
+// White space and half a tag may go where a text is cut.
+constexpr std::size_t most_trimmed = 20;
+
+/// What is to be decoded at the commit.
+Column as_json(const std::string& api_name) {
+    Column column;
+    column.api_name = api_name;
+    column.type = ColumnType::json;
+    return column;
+}
+
+RecordDecoder::Shape shape_of(const std::vector<std::string>& fields) {
+    RecordDecoder::Shape shape{
+        {as_json("id"), as_json("Modified_Time"), as_json("$has_more")}, version_column, false};
+    for (const auto& field : fields) {
+        shape.columns.push_back(as_json(field));
     }
-    shape.version = version_column;
     return shape;
 }
 
@@ -122,30 +124,51 @@ void append_lines(RecordDecoder& decoder,
 
 DetailReader::DetailReader(ApiClient& client,
                            std::string module,
-                           const std::vector<LineTable>& tables)
-    : client_(client), module_(std::move(module)), record_(first_field + tables.size()) {
+                           const std::vector<LineTable>& tables,
+                           std::vector<Column> columns)
+    : client_(client), module_(std::move(module)), columns_(std::move(columns)),
+      record_(first_field + tables.size() + columns_.size()) {
     for (const auto& table : tables) {
         fields_.push_back(table.field);
     }
-    decoder_.set_shape(shape_of(tables));
+    auto keys = fields_;
+    RecordDecoder::Shape texts{{as_json("id")}, {}, false};
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+        keys.push_back(columns_[i].source());
+        if (columns_[i].list_limit) {
+            texts_.push_back(i);
+            texts.columns.push_back(as_json(keys.back()));
+        }
+    }
+    decoder_.set_shape(shape_of(keys));
+    text_decoder_.set_shape(std::move(texts));
 }
 
-DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
-    // A record that lacks a field says nothing about its lines; the decoder makes NULL of that,
-    // too.
-    std::vector<bool> is_there;
-    for (const auto& field : fields_) {
-        is_there.push_back(reply.body->find('"' + field + '"') != std::string::npos);
-    }
-    record_.clear();
-    record_.quarantined().clear();
-    (void)decoder_.decode(*reply.body, "data", record_);
-    if (record_.rows() != 1 || record_.ids().front() != out.id) {
+void DetailReader::require_record(const Batch& rows, std::int64_t id) const {
+    if (rows.rows() != 1 || rows.ids().front() != id) {
         throw SyncError(ErrorKind::bad_response,
                         "GET /" + module_ +
                             " by id was answered with another record than was asked for; trying "
                             "again later");
     }
+}
+
+DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
+    // A record that lacks a field says nothing about it; the decoder makes NULL of that, too.
+    const auto has = [&](const std::string& field) {
+        return reply.body->find('"' + field + '"') != std::string::npos;
+    };
+    std::vector<bool> is_there;
+    for (const auto& field : fields_) {
+        is_there.push_back(has(field));
+    }
+    for (const auto& column : columns_) {
+        is_there.push_back(has(column.source()));
+    }
+    record_.clear();
+    record_.quarantined().clear();
+    (void)decoder_.decode(*reply.body, "data", record_);
+    require_record(record_, out.id);
     if (record_.versions().front() != out.version) {
         return DetailOutcome::changed;
     }
@@ -164,29 +187,101 @@ DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
                 !has_more.is_null(0) && is_cut(std::string(has_more.value(0)), fields_[i]);
         }
     }
+    out.values.assign(columns_.size(), {});
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+        const auto& value = record_.column(first_field + fields_.size() + i);
+        if (is_there[fields_.size() + i]) {
+            out.values[i] = value.is_null(0) ? "null" : std::string(value.value(0));
+        }
+    }
     return DetailOutcome::read;
+}
+
+/// Nothing when Zoho has the record no more: 204, or 404/400 with INVALID_DATA (zoho-api-facts
+/// §3.7).
+std::optional<ApiReply>
+DetailReader::get(std::int64_t id, const std::string& action, const std::stop_token& stop) {
+    try {
+        ZOHOSYNCD_FAILPOINT("single.request");
+        auto reply = client_.get({"/" + module_ + "/" + std::to_string(id) + action, {}, {}}, stop);
+        ZOHOSYNCD_FAILPOINT("single.decoded");
+        return reply.has_body() ? std::optional(std::move(reply)) : std::nullopt;
+    } catch (const SyncError& error) {
+        if (error.zoho_code() == "INVALID_DATA" ||
+            (error.http_status() == 404 && error.zoho_code().empty())) {
+            return std::nullopt;
+        }
+        throw;
+    }
+}
+
+DetailOutcome DetailReader::read_record(RecordDetails& out, const std::stop_token& stop) {
+    const auto reply = get(out.id, "", stop);
+    return reply ? take(*reply, out) : DetailOutcome::gone;
+}
+
+/// Text that is longer than lists ever give it is whole, too.
+bool DetailReader::may_be_cut(const RecordDetails& record) const {
+    return std::ranges::any_of(texts_, [&](std::size_t i) {
+        const auto& value = record.values[i];
+        const auto text = json::parse(value, nullptr, false);
+        if (!text.is_string()) {
+            return value.empty();
+        }
+        const auto& characters = text.get_ref<const std::string&>();
+        const auto limit = *columns_[i].list_limit;
+        return count_utf16_units(characters) + most_trimmed >= limit &&
+               count_characters(characters) <= limit;
+    });
+}
+
+/// False when Zoho has the record no more.
+bool DetailReader::read_whole_text(RecordDetails& out, const std::stop_token& stop) {
+    const auto reply = get(out.id, "/actions/fetch_full_data", stop);
+    if (!reply) {
+        return false;
+    }
+    Batch texts(1 + texts_.size());
+    (void)text_decoder_.decode(*reply->body, "data", texts);
+    require_record(texts, out.id);
+    for (std::size_t i = 0; i < texts_.size(); ++i) {
+        const auto& text = texts.column(1 + i);
+        if (!text.is_null(0)) {
+            out.values[texts_[i]] = std::string(text.value(0));
+        }
+    }
+    return true;
 }
 
 DetailOutcome DetailReader::read(std::int64_t id,
                                  std::chrono::sys_seconds version,
                                  RecordDetails& out,
+                                 const Turn& turn,
                                  const std::stop_token& stop) {
     out = {};
     out.id = id;
     out.version = version;
-    try {
-        ZOHOSYNCD_FAILPOINT("single.request");
-        const auto reply = client_.get({"/" + module_ + "/" + std::to_string(id), {}, {}}, stop);
-        ZOHOSYNCD_FAILPOINT("single.decoded");
-        return reply.has_body() ? take(reply, out) : DetailOutcome::gone;
-    } catch (const SyncError& error) {
-        // Gone: 204, or 404/400 with INVALID_DATA (zoho-api-facts §3.7).
-        if (error.zoho_code() == "INVALID_DATA" ||
-            (error.http_status() == 404 && error.zoho_code().empty())) {
-            return DetailOutcome::gone;
-        }
-        throw;
+    const auto outcome = read_record(out, stop);
+    if (outcome != DetailOutcome::read || !may_be_cut(out)) {
+        return outcome;
     }
+    if (!turn()) {
+        return DetailOutcome::put_off;
+    }
+    RecordDetails whole = out;
+    if (!read_whole_text(whole, stop)) {
+        return DetailOutcome::gone;
+    }
+    if (!turn()) {
+        return DetailOutcome::put_off;
+    }
+    const auto seal = read_record(out, stop);
+    if (seal == DetailOutcome::read) {
+        for (const auto i : texts_) {
+            out.values[i] = whole.values[i];
+        }
+    }
+    return seal;
 }
 
 bool add_line_columns_that_appear(std::span<const RecordDetails> records,
@@ -243,6 +338,40 @@ DetailsPage decode_lines(std::span<const RecordDetails> records,
         page.tables.push_back(std::move(lines));
     }
     return page;
+}
+
+Batch decode_columns(std::span<const RecordDetails> records, StreamSchema& schema) {
+    constexpr std::size_t before_values = 2;
+    std::vector<std::size_t> taken;
+    for (std::size_t i = schema.columns.size(); i-- > before_values;) {
+        const bool has_values = std::ranges::any_of(records, [&](const RecordDetails& record) {
+            return !record.values[i - before_values].empty();
+        });
+        if (has_values) {
+            taken.insert(taken.begin(), i - before_values);
+            schema.columns[i].is_detail = false; // Compared as a whole.
+        } else {
+            schema.remove_column(i);
+        }
+    }
+    std::string body = R"({"records":[)";
+    for (const auto& record : records) {
+        body += body.back() == '[' ? "" : ",";
+        body += R"({"id":")" + std::to_string(record.id) + R"(","Modified_Time":")" +
+                format_utc(record.version) + '"';
+        for (const auto i : taken) {
+            const auto& value = record.values[i];
+            body += ',' + json(schema.columns[before_values + i].source()).dump() + ':' +
+                    (value.empty() ? "null" : value);
+        }
+        body += '}';
+    }
+    body += "]}";
+    Batch rows(schema.columns.size());
+    RecordDecoder decoder;
+    decoder.set_shape({schema.columns, schema.version_column, false});
+    decoder.decode(body, "records", rows);
+    return rows;
 }
 
 } // namespace zohosyncd

@@ -176,7 +176,10 @@ const ListReader::Page& ListReader::read(const PageRequest& request,
                                          Batch& authoritative,
                                          const std::stop_token& stop) {
     if (!folds_) {
-        return read_asked(request, listed, authoritative, stop);
+        const auto& page = read_asked(request, listed, authoritative, stop);
+        listed.fill_up();
+        authoritative.fill_up();
+        return page;
     }
     unfolded_.clear(); // Of a page that failed.
     unfolded_singly_.clear();
@@ -188,7 +191,9 @@ const ListReader::Page& ListReader::read(const PageRequest& request,
 
 bool ListReader::read_record(std::int64_t id, Batch& authoritative, const std::stop_token& stop) {
     if (!folds_) {
-        return read_asked_record(id, authoritative, stop);
+        const bool is_there = read_asked_record(id, authoritative, stop);
+        authoritative.fill_up();
+        return is_there;
     }
     unfolded_singly_.clear();
     const bool is_there = read_asked_record(id, unfolded_singly_, stop);

@@ -292,4 +292,26 @@ bool lacks_listed_fields(std::span<const Column> columns,
     return false;
 }
 
+bool lacks_details(std::span<const Column> columns,
+                   const ColumnAssignment& assigned,
+                   std::span<const KnownColumn> known,
+                   const std::function<bool(const std::string&)>& had) {
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (!columns[i].is_detail) {
+            continue;
+        }
+        const auto* before = assigned.known[i] ? &known[*assigned.known[i]] : nullptr;
+        if (before == nullptr || !had(before->name)) {
+            // What lists cut, they bring: each row that gets such a text waits by itself.
+            if (columns[i].is_left_out()) {
+                return true;
+            }
+        } else if (before->retired || !before->is_detail ||
+                   before->api_name != columns[i].api_name) {
+            return true; // Under its old name single records may have lacked it for a while.
+        }
+    }
+    return false;
+}
+
 } // namespace zohosyncd

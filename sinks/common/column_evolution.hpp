@@ -62,4 +62,12 @@ bool lacks_listed_fields(std::span<const Column> columns,
                          std::span<const KnownColumn> known,
                          const std::function<bool(const std::string&)>& had);
 
+/// Whether what single records were read for is not all that they are wanted for now: a column of
+/// theirs is new to the table, as `had` tells, in use again or renamed, or took what lists have
+/// until now. `had` and `known` are from before the renames.
+bool lacks_details(std::span<const Column> columns,
+                   const ColumnAssignment& assigned,
+                   std::span<const KnownColumn> known,
+                   const std::function<bool(const std::string&)>& had);
+
 } // namespace zohosyncd

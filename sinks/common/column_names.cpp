@@ -95,7 +95,8 @@ std::string field_key(const Column& column) {
 bool is_recorded(const KnownColumn& known, const Column& column, const std::string& name) {
     return known.name == name && known.api_name == column.api_name && known.label == column.label &&
            known.field_id == field_key(column) && known.data_type == column.data_type &&
-           known.column_type == to_string(column.type) && !known.retired;
+           known.column_type == to_string(column.type) && known.is_detail == column.is_detail &&
+           !known.retired;
 }
 
 std::vector<Column> columns_in_use(std::span<const KnownColumn> known) {
@@ -109,7 +110,8 @@ std::vector<Column> columns_in_use(std::span<const KnownColumn> known) {
                                column.data_type,
                                column_type_from(column.column_type).value_or(ColumnType::text),
                                true,
-                               {}});
+                               {},
+                               column.is_detail});
         }
     }
     return columns;

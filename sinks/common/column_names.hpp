@@ -20,6 +20,7 @@ struct KnownColumn {
     std::string column_type = {};
     bool adopted = false;
     bool retired = false;
+    bool is_detail = false; ///< See Column.
 };
 
 /// Columns that every target has beside Zoho's.
@@ -27,7 +28,7 @@ constexpr const char* synced_at_column = "_synced_at";
 constexpr const char* deleted_at_column = "_deleted_at";
 /// Sling's name for when a row was loaded.
 constexpr const char* loaded_at_column = "_sling_loaded_at";
-/// Only in tables whose records' lines are kept.
+/// Only in tables whose records have details.
 constexpr const char* details_at_column = "_details_at";
 
 /// Names the wanted columns: as they were named before, else as `select` has it, else as a column

@@ -140,10 +140,12 @@ BoundTable bind_table(pqxx::transaction_base& tx,
     };
     for (const auto& column : schema.columns) {
         const auto* attribute = attribute_of(column.name);
-        table.columns.push_back({quote_identifier(column.name),
-                                 attribute->type,
-                                 attribute->declared,
-                                 column.counts_as_change});
+        table.columns.push_back(
+            {quote_identifier(column.name),
+             attribute->type,
+             attribute->declared,
+             column.counts_as_change,
+             column.is_detail && column.list_limit ? shortest_cut(*column.list_limit) : 0});
     }
     for (const auto& column : metadata_columns(schema)) {
         const auto& type = attribute_of(column.name)->type;

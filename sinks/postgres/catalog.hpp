@@ -47,6 +47,9 @@ struct BoundColumn {
     std::string type;   ///< Of the array that carries its values.
     std::string declared;
     bool counts_as_change = true;
+    /// Text from a list with as many characters or more may be the beginning of what the column
+    /// holds; 0: it never is.
+    std::size_t shortest_cut = 0;
 };
 
 /// A column that is filled with each write: SQL for what it gets.
@@ -74,7 +77,7 @@ struct BoundTable {
     std::vector<Stamp> stamps;         ///< Beside _synced_at.
     std::optional<LoadedAt> loaded_at; ///< Of a snapshot alone, which fills it by itself.
     std::optional<std::size_t> version;
-    bool has_details_at = false; ///< A row that is written waits for its lines again.
+    bool has_details_at = false; ///< A row that is written waits for its details again.
 
     [[nodiscard]] const std::string& id() const { return columns.front().quoted; }
 };

@@ -291,6 +291,14 @@ WriteStats write_details(pqxx::work& tx,
                          bool careful) {
     const auto settled = settle_records(tx, details);
     WriteStats stats;
+    if (details.page.columns.rows() > 0) {
+        const Batch values = rows_of_records(details.page.columns, settled);
+        PageWrite write;
+        write.corrections = &values;
+        auto result = writer.write(tx, details.records, Destination::table, write, careful);
+        stats.released += quarantine.store(tx, details.records.target, result);
+        stats.refused += result.quarantined.size() - values.quarantined().size();
+    }
     for (std::size_t i = 0; i < details.tables.size(); ++i) {
         const auto& table = *details.tables[i];
         const auto& given = details.page.tables[i];

@@ -197,14 +197,15 @@ const BoundTable& PostgresSink::bound(const StreamSchema& schema) {
     const auto found = tables_.find(target);
     if (found != tables_.end()) {
         const auto& columns = found->second.schema.columns;
-        const bool same =
-            std::equal(columns.begin(),
-                       columns.end(),
-                       schema.columns.begin(),
-                       schema.columns.end(),
-                       [](const Column& a, const Column& b) {
-                           return a.name == b.name && a.counts_as_change == b.counts_as_change;
-                       });
+        const bool same = std::equal(columns.begin(),
+                                     columns.end(),
+                                     schema.columns.begin(),
+                                     schema.columns.end(),
+                                     [](const Column& a, const Column& b) {
+                                         return a.name == b.name &&
+                                                a.counts_as_change == b.counts_as_change &&
+                                                a.is_detail == b.is_detail;
+                                     });
         if (same && found->second.version == schema.version_column &&
             found->second.schema.options == schema.options) {
             return found->second;
@@ -222,7 +223,7 @@ PostgresSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCa
     auto prepared = prepare_stream(session_, leases_, key, wanted, casing);
     const auto target = key.target.text();
     totals_.erase(target);
-    if (!wanted.lines.empty()) {
+    if (prepared.schema.has_details() || !wanted.lines.empty()) {
         prepared.schema.lines = prepare_lines(key, prepared.schema, casing);
     }
     // A fresh look at the types: somebody may have altered one since the last run.

@@ -41,11 +41,12 @@ void record_columns(Session& session,
     for (const auto& column : plan.record) {
         tx.exec_params(
             "INSERT INTO " + table +
-                " (target, api_name, column_name, label, field_id, data_type, column_type, adopted)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (target, column_name) DO "
+                " (target, api_name, column_name, label, field_id, data_type, column_type, "
+                "adopted, is_detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT "
+                "(target, column_name) DO "
                 "UPDATE SET api_name = excluded.api_name, label = excluded.label, field_id = "
                 "excluded.field_id, data_type = excluded.data_type, column_type = "
-                "excluded.column_type, retired_at = NULL",
+                "excluded.column_type, is_detail = excluded.is_detail, retired_at = NULL",
             target,
             column.api_name,
             column.name,
@@ -53,7 +54,8 @@ void record_columns(Session& session,
             column.field_id,
             column.data_type,
             column.column_type,
-            column.adopted);
+            column.adopted,
+            column.is_detail);
     }
     for (const auto& name : plan.retire) {
         tx.exec_params("UPDATE " + table +
@@ -263,7 +265,7 @@ std::vector<std::string> preview_stream(Session& session,
             }
             return ddl;
         });
-    if (!wanted.lines.empty()) {
+    if (wanted.has_details()) {
         const auto more = preview_lines(session, {key, wanted, casing, has_state});
         statements.insert(statements.end(), more.begin(), more.end());
     }
@@ -283,7 +285,7 @@ load_columns(Session& session, pqxx::transaction_base& tx, const std::string& ta
     std::vector<KnownColumn> known;
     const auto columns = tx.exec_params(
         "SELECT api_name, column_name, label, field_id, data_type, column_type, adopted,"
-        " retired_at IS NOT NULL FROM " +
+        " retired_at IS NOT NULL, is_detail FROM " +
             session.state_table("columns") + " WHERE target = $1 ORDER BY column_name",
         target);
     for (const auto& row : columns) {
@@ -294,7 +296,8 @@ load_columns(Session& session, pqxx::transaction_base& tx, const std::string& ta
                          row[4].c_str(),
                          row[5].c_str(),
                          row[6].as<bool>(),
-                         row[7].as<bool>()});
+                         row[7].as<bool>(),
+                         row[8].as<bool>()});
     }
     return known;
 }

@@ -89,24 +89,26 @@ public:
                 existing.push_back(attribute.name);
             }
         }
-        auto assigned = assign_columns(
+        assigned_ = assign_columns(
             wanted_,
             casing,
             seen.known,
             existing,
             [this](const KnownColumn& known, const Column& column) { return fit(known, column); });
         if (table_) {
-            leave_out_new_columns(wanted_, assigned, seen.known, [this](const std::string& name) {
+            leave_out_new_columns(wanted_, assigned_, seen.known, [this](const std::string& name) {
                 return table_->find(name) != nullptr;
             });
         }
-        plan_.names = std::move(assigned.names);
-        plan_.retire = std::move(assigned.retired);
-        plan_.renames = std::move(assigned.renames);
-        for (const auto& index : assigned.known) {
+        plan_.names = assigned_.names;
+        plan_.retire = assigned_.retired;
+        plan_.renames = assigned_.renames;
+        for (std::size_t i = 0; i < assigned_.known.size(); ++i) {
+            const auto& index = assigned_.known[i];
             known_.push_back(index ? &seen.known[*index] : nullptr);
             plan_.takes_up_columns =
-                plan_.takes_up_columns || (index && seen.known[*index].retired);
+                plan_.takes_up_columns ||
+                (index && seen.known[*index].retired && !wanted_.columns[i].is_left_out());
         }
         metadata_ = metadata_columns(wanted_, plan_.names);
     }
@@ -116,6 +118,7 @@ public:
             rename_columns();
             check_adopted();
             extend_table();
+            ask_for_details();
             plan_.store_state = !seen_.has_state || seen_.state_table_id != table_->oid;
             plan_.takes_over = plan_.store_state && !wanted_.is_snapshot;
         } else {
@@ -316,7 +319,7 @@ private:
             if (attribute == nullptr) {
                 add("ADD COLUMN IF NOT EXISTS " + quote_identifier(name) + " " + sql_type(column));
                 comments.push_back(comment_sql(wanted_, column, name));
-                plan_.adds_columns = true;
+                plan_.adds_columns = plan_.adds_columns || !column.is_left_out();
                 continue;
             }
             if (ours && !is_followed(column) && !widened(attribute->type, column.type).empty()) {
@@ -343,6 +346,17 @@ private:
             plan_.ddl.push_back("ALTER TABLE " + quoted_ + clauses);
         }
         plan_.ddl.insert(plan_.ddl.end(), comments.begin(), comments.end());
+    }
+
+    /// First, so that readers wait for the change of their table alone.
+    void ask_for_details() {
+        const auto& table = *seen_.table;
+        const auto had = [&](const std::string& name) { return table.find(name) != nullptr; };
+        if (had(details_at_column) && lacks_details(wanted_.columns, assigned_, seen_.known, had)) {
+            plan_.ddl.insert(plan_.ddl.begin(),
+                             "UPDATE " + quoted_ + " SET " + details_at_column + " = NULL WHERE " +
+                                 details_at_column + " IS NOT NULL");
+        }
     }
 
     void extend_stage() {
@@ -384,7 +398,8 @@ private:
                                         column.data_type,
                                         to_string(column.type),
                                         adopted,
-                                        false});
+                                        false,
+                                        column.is_detail});
             }
         }
     }
@@ -394,7 +409,8 @@ private:
     const std::string quoted_;
     const std::string stage_;
     std::vector<MetadataColumn> metadata_;
-    std::optional<Relation> table_;         ///< As the renames leave it.
+    std::optional<Relation> table_; ///< As the renames leave it.
+    ColumnAssignment assigned_;
     std::vector<const KnownColumn*> known_; ///< One per wanted column; null for a new one.
     PreparePlan plan_;
 };

@@ -12,14 +12,17 @@ std::string comparable(const BoundColumn& column, const std::string& prefix) {
     return column.type == "json" ? name + "::text" : name;
 }
 
-std::string tuple_of(const BoundTable& table, const std::string& prefix) {
-    std::string out;
-    for (const auto& column : table.columns) {
-        if (column.counts_as_change) {
-            out += (out.empty() ? "" : ", ") + comparable(column, prefix);
-        }
+/// A text of which a list shows the beginning only is no other text.
+std::string
+held_value(const BoundColumn& column, const std::string& held, const std::string& given) {
+    const auto value = comparable(column, held);
+    if (column.shortest_cut == 0) {
+        return value;
     }
-    return out;
+    const auto other = given + column.quoted;
+    return "CASE WHEN length(" + other + "::text) >= " + std::to_string(column.shortest_cut) +
+           " AND starts_with(" + value + "::text, " + other + "::text) THEN " + other + " ELSE " +
+           value + " END";
 }
 
 // Texts that timestamptz surely takes: ISO 8601, with or without a zone (then it is UTC, as our
@@ -145,8 +148,16 @@ std::string column_list(const BoundTable& table, const std::string& prefix) {
     return out;
 }
 
-std::string differs(const BoundTable& table, const std::string& left, const std::string& right) {
-    return "(" + tuple_of(table, left) + ") IS DISTINCT FROM (" + tuple_of(table, right) + ")";
+std::string differs(const BoundTable& table, const std::string& held, const std::string& given) {
+    std::string left;
+    std::string right;
+    for (const auto& column : table.columns) {
+        if (column.counts_as_change) {
+            left += (left.empty() ? "" : ", ") + held_value(column, held, given);
+            right += (right.empty() ? "" : ", ") + comparable(column, given);
+        }
+    }
+    return "(" + left + ") IS DISTINCT FROM (" + right + ")";
 }
 
 std::string rows_of_arrays(const BoundTable& table) {

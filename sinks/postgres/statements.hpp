@@ -34,8 +34,8 @@ std::string merge_sql(const BoundTable& table, const std::string& condition = {}
 /// last snapshot.
 std::string append_sql(const BoundTable& table);
 
-/// "prefix.a IS DISTINCT FROM other.a OR …" over the columns whose change counts, in two tuples.
-std::string differs(const BoundTable& table, const std::string& left, const std::string& right);
+/// Whether the row "held" differs from the row "given" in columns whose change counts.
+std::string differs(const BoundTable& table, const std::string& held, const std::string& given);
 
 /// A column's value as an instant that can be compared; NULL where a column of texts, as an adopted
 /// table may have it, holds none. Never an error, whatever the texts are.

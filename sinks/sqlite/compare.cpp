@@ -88,8 +88,9 @@ differing(Database& database, const BoundTable& table, const Batch& records) {
     for (std::size_t i = 1; i < table.names.size(); ++i) {
         const auto parameter = "?" + std::to_string(i + 1);
         // Named in any case, so that every parameter has its place.
-        terms.push_back("(" + table.names[i] + " IS " + parameter +
-                        (table.schema.columns[i].counts_as_change ? ")" : " OR 1)"));
+        const auto& column = table.schema.columns[i];
+        terms.push_back("(" + holds(column, table.names[i], parameter) +
+                        (column.counts_as_change ? ")" : " OR 1)"));
     }
     const auto same = "SELECT 1 FROM " + table.quoted + " WHERE " + table.id() +
                       " = ?1 AND _deleted_at IS NULL AND " + in_groups(terms, "AND");

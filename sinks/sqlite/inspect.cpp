@@ -149,7 +149,7 @@ std::vector<std::string> preview_sqlite(const SqliteOptions& options,
     sqlite3_trace_v2(scratch.handle(), SQLITE_TRACE_STMT, note_statement, &statements);
     sqlite::Leases leases(scratch);
     const auto prepared = sqlite::prepare_stream(scratch, leases, key, wanted, casing);
-    if (!wanted.lines.empty()) {
+    if (wanted.has_details()) {
         (void)sqlite::prepare_lines(scratch, leases, key, prepared.schema, casing);
     }
     sqlite3_trace_v2(scratch.handle(), 0, nullptr, nullptr);

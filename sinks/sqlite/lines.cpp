@@ -208,6 +208,14 @@ WriteStats write_details(Database& database,
                          const DetailsPage& page) {
     const auto settled = settle_records(database, records, page);
     WriteStats stats;
+    if (page.columns.rows() > 0) {
+        const Batch values = rows_of_records(page.columns, settled);
+        PageWrite write;
+        write.corrections = &values;
+        const auto result = write_page(database, records, Destination::table, write);
+        stats.released += quarantine.store(records.target, result);
+        stats.refused += result.stats.refused;
+    }
     for (std::size_t i = 0; i < tables.size(); ++i) {
         const Batch rows = lines_of_records(page.tables[i].rows, settled);
         const auto result = write_page(database, tables[i], Destination::table, {&rows, nullptr});

@@ -98,6 +98,9 @@ public:
 
     /// Inside a write transaction.
     void apply(PreparedStream& prepared) {
+        if (table_) {
+            ask_for_details();
+        }
         rename_columns();
         if (!table_) {
             create_table();
@@ -329,14 +332,24 @@ private:
                " IS NOT NULL) WHERE copy > 1);";
     }
 
+    void ask_for_details() {
+        const auto had = [&](const std::string& name) { return table_->find(name) != nullptr; };
+        if (had(details_at_column) && lacks_details(wanted_.columns, assigned_, known_, had)) {
+            database_.script("UPDATE " + quoted_ + " SET " + details_at_column + " = NULL WHERE " +
+                             details_at_column + " IS NOT NULL");
+        }
+    }
+
     void extend_table(PreparedStream& prepared) {
         const auto missing = missing_columns(*table_, true);
         const bool fills_columns = has_rows();
         for (const auto index : missing) {
             add_column(quoted_, index);
-            lacks_values_ = lacks_values_ || index < names_.size();
+            const bool lists_have_it =
+                index < names_.size() && !wanted_.columns[index].is_left_out();
+            lacks_values_ = lacks_values_ || lists_have_it;
             prepared.added_columns_to_existing_rows =
-                prepared.added_columns_to_existing_rows || (fills_columns && index < names_.size());
+                prepared.added_columns_to_existing_rows || (fills_columns && lists_have_it);
         }
     }
 
@@ -362,13 +375,14 @@ private:
             const auto& column = wanted_.columns[i];
             database_.run("INSERT INTO " + table +
                               " (target, api_name, column_name, label, field_id, data_type, "
-                              "column_type, adopted)"
-                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (target, "
+                              "column_type, adopted, is_detail)"
+                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (target, "
                               "column_name) DO UPDATE SET"
                               " api_name = excluded.api_name, label = excluded.label, "
                               "field_id = excluded.field_id,"
                               " data_type = excluded.data_type, column_type = "
-                              "excluded.column_type, retired_at = NULL",
+                              "excluded.column_type, is_detail = excluded.is_detail, retired_at = "
+                              "NULL",
                           target_,
                           column.api_name,
                           names_[i],
@@ -376,8 +390,10 @@ private:
                           field_key(column),
                           column.data_type,
                           to_string(column.type),
-                          table_ && table_->find(names_[i]) != nullptr ? 1 : 0);
-            lacks_values_ = lacks_values_ || (known(i) != nullptr && known(i)->retired);
+                          table_ && table_->find(names_[i]) != nullptr ? 1 : 0,
+                          column.is_detail ? 1 : 0);
+            lacks_values_ = lacks_values_ ||
+                            (known(i) != nullptr && known(i)->retired && !column.is_left_out());
         }
         for (const auto& name : assigned_.retired) {
             database_.run(std::string("UPDATE ") + table + " SET retired_at = " + sql_now +
@@ -495,7 +511,7 @@ std::vector<KnownColumn> load_columns(Database& database, const std::string& tar
     std::vector<KnownColumn> known;
     auto& rows = database.prepare(
         "SELECT api_name, column_name, label, field_id, data_type, column_type, adopted,"
-        " retired_at IS NOT NULL FROM " +
+        " retired_at IS NOT NULL, is_detail FROM " +
             database.state_table("columns") + " WHERE target = ?1 ORDER BY column_name",
         target);
     while (rows.step()) {
@@ -506,7 +522,8 @@ std::vector<KnownColumn> load_columns(Database& database, const std::string& tar
                          rows.text(4),
                          rows.text(5),
                          rows.integer(6) != 0,
-                         rows.integer(7) != 0});
+                         rows.integer(7) != 0,
+                         rows.integer(8) != 0});
     }
     rows.reset();
     return known;

@@ -180,7 +180,8 @@ const BoundTable& SqliteSink::bound(const StreamSchema& schema) {
     if (found != tables_.end()) {
         const auto& columns = found->second.schema.columns;
         const auto same_column = [](const Column& a, const Column& b) {
-            return a.name == b.name && a.type == b.type && a.counts_as_change == b.counts_as_change;
+            return a.name == b.name && a.type == b.type &&
+                   a.counts_as_change == b.counts_as_change && a.is_detail == b.is_detail;
         };
         if (std::equal(columns.begin(),
                        columns.end(),
@@ -199,7 +200,7 @@ const BoundTable& SqliteSink::bound(const StreamSchema& schema) {
 PreparedStream
 SqliteSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) {
     auto prepared = prepare_stream(database_, leases_, key, wanted, casing);
-    if (!wanted.lines.empty()) {
+    if (prepared.schema.has_details() || !wanted.lines.empty()) {
         prepared.schema.lines = prepare_lines(key, prepared.schema, casing);
     }
     tables_.erase(key.target.text());

@@ -188,11 +188,24 @@ std::string in_groups(const std::vector<std::string>& terms, const std::string& 
     return "(" + out + "))";
 }
 
-std::string differs(const BoundTable& table, const std::string& left, const std::string& right) {
+std::string holds(const Column& column, const std::string& held, const std::string& given) {
+    const auto same = held + " IS " + given;
+    if (!column.is_detail || !column.list_limit) {
+        return same;
+    }
+    const auto length = "length(" + given + ")";
+    return "(" + same + " OR coalesce(" + length +
+           " >= " + std::to_string(shortest_cut(*column.list_limit)) + " AND substr(" + held +
+           ", 1, " + length + ") = " + given + ", 0))";
+}
+
+std::string differs(const BoundTable& table, const std::string& held, const std::string& given) {
     std::vector<std::string> terms{"0"};
     for (std::size_t i = 1; i < table.names.size(); ++i) {
-        if (table.schema.columns[i].counts_as_change) {
-            terms.push_back(left + table.names[i] + " IS NOT " + right + table.names[i]);
+        const auto& column = table.schema.columns[i];
+        if (column.counts_as_change) {
+            terms.push_back("NOT (" + holds(column, held + table.names[i], given + table.names[i]) +
+                            ")");
         }
     }
     return in_groups(terms, "OR");

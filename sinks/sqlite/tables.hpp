@@ -53,7 +53,7 @@ struct BoundTable {
     std::vector<std::string> declared; ///< Types, for the stage.
     std::vector<Stamp> stamps;         ///< Beside _synced_at.
     std::optional<LoadedAt> loaded_at; ///< Of a snapshot alone, which fills it by itself.
-    bool has_details_at = false;       ///< A row that is written waits for its lines again.
+    bool has_details_at = false;       ///< A row that is written waits for its details again.
 
     [[nodiscard]] const std::string& id() const { return names.front(); }
 };
@@ -84,8 +84,11 @@ std::string instant(const std::string& column);
 std::string and_id_of_zoho(const BoundTable& table);
 /// Any number of terms between AND or OR.
 std::string in_groups(const std::vector<std::string>& terms, const std::string& operation);
-/// True for rows that differ where a change counts.
-std::string differs(const BoundTable& table, const std::string& left, const std::string& right);
+/// Whether the row "held" differs from the row "given" where a change counts.
+std::string differs(const BoundTable& table, const std::string& held, const std::string& given);
+/// Whether a column holds the given value, or, where lists cut it, all of a text that they give the
+/// beginning of.
+std::string holds(const Column& column, const std::string& held, const std::string& given);
 /// True when the version of `new_row` may replace that of `old_row`; "1" without versions.
 std::string
 version_allows(const BoundTable& table, const std::string& old_row, const std::string& new_row);

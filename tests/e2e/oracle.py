@@ -284,7 +284,12 @@ class Report:
         return "\n  ".join([head] + self.problems[:12] + (["…"] if len(self.problems) > 12 else []))
 
 
-def expected_columns(simulator, stream, module, mapping=CONTRACT):
+def is_detail(field):
+    """Whether lists leave the field out or cut it, and a column of the record's own table gets it whole."""
+    return field["virtual_field"] and field["data_type"] != "subform" or field["ui_type"] == 250
+
+
+def expected_columns(simulator, stream, module, mapping=CONTRACT, details=False):
     """The columns that the contract wants, under the setup's own mapping."""
     if stream in LOOSE:
         records = [parse_json(line)["list_view"] for line in simulator.ledger_lines(stream)]
@@ -292,7 +297,7 @@ def expected_columns(simulator, stream, module, mapping=CONTRACT):
         kinds = {key: kind_of_value(key, [r.get(key) for r in records]) for key in keys}
         names = mapping.names([key.lstrip("$") for key in keys])
         return [Column(key, names[key.lstrip("$")], mapping.kinds.get(key, kinds[key])) for key in keys]
-    fields = {f["api_name"]: f for f in simulator.fields(module) if not f["virtual_field"]}
+    fields = {f["api_name"]: f for f in simulator.fields(module) if not f["virtual_field"] or details and is_detail(f)}
     names = mapping.names(fields)
     return [Column(name, names[name], mapping.kinds.get(name, kind_of_field(f)), f["field_label"]) for name, f in fields.items()]
 
@@ -400,7 +405,7 @@ class Comparison:
     """One stream, compared."""
 
     def __init__(self, simulator, target, stream, module=None, deletes="soft", gone=(), since=None, partial=False, fields=None,
-                 mapping=CONTRACT, window=None):
+                 mapping=CONTRACT, window=None, details=False):
         self.simulator, self.target, self.stream = simulator, target, stream
         self.module = module or {"meetings": "Events"}.get(stream, stream.capitalize())
         self.is_sqlite = target.kind == "sqlite"
@@ -410,18 +415,24 @@ class Comparison:
         self.mapping = mapping
         self.window = window  # Seconds: only records that were modified from the first to the last may be there.
         self.fields = fields  # API names of what is selected; None for all.
+        self.view = "full" if details else "list_view"
         self.partial = partial  # In the middle of a walk: rows may be missing or old, never wrong.
         self.report = Report(stream)
 
     def run(self):
-        self.columns = [c for c in expected_columns(self.simulator, self.stream, self.module, self.mapping)
+        details = self.view == "full"
+        self.columns = [c for c in expected_columns(self.simulator, self.stream, self.module, self.mapping, details)
                         if self.fields is None or c.api_name in self.fields]
+        # A record may be deleted before its details were read.
+        of_details = {f["api_name"] for f in self.simulator.fields(self.module) if is_detail(f)} if details else set()
+        self.details = {c.name for c in self.columns if c.api_name in of_details}
         if not check_columns(self.target, self.stream, self.columns, self.report, self.mapping):
             return self.report
         rows, repeated = read_rows(self.target, self.stream, self.columns)
         for record in repeated:
             self.report.note("duplicate", record)
-        for line in self.simulator.ledger_lines(self.stream if self.stream in LOOSE else self.module):
+        for line in self.simulator.ledger_lines(self.stream if self.stream in LOOSE else self.module,
+                                                view="both" if details else "list"):
             entry = parse_json(line)
             self.judge(int(entry["id"]), entry, rows.pop(int(entry["id"]), None))
         for record, (_, _, deleted) in rows.items():
@@ -470,16 +481,16 @@ class Comparison:
     def judge_content(self, record, entry, row, any_version=False):
         if row[1] is None and not self.mapping.adopted:
             return "torn", "_synced_at is NULL"  # Of an adopted row it is, until the row changes.
-        noise = NOISE.get(self.stream, ())
-        wrong = unequal_columns(self.columns, entry["list_view"], row[0], self.is_sqlite, noise)
+        noise = {*NOISE.get(self.stream, ()), *(self.details if any_version else ())}
+        wrong = unequal_columns(self.columns, entry[self.view], row[0], self.is_sqlite, noise)
         if not wrong:
             return "equal", ""
         detail = ", ".join("%s: expected %r, found %r" % (name, *pair) for name, pair in list(wrong.items())[:4])
         if self.stream in LOOSE:
             return "stale", detail
         for version in reversed(self.simulator.versions(self.module, record)):
-            older = parse_json(version["list_view"])
-            if not unequal_columns(self.columns, older, row[0], self.is_sqlite):
+            older = parse_json(version[self.view])
+            if not unequal_columns(self.columns, older, row[0], self.is_sqlite, noise):
                 return ("equal" if any_version else "stale"), detail
         return "torn", detail
 

@@ -338,9 +338,3 @@ class Details(EndToEnd):
         result, seconds = daemon.terminate()
         self.assertEqual(result.code, 0, result.text[-3000:])
         self.assertLess(seconds, 5)
-
-    def test_all_is_refused_by_name(self):
-        self.prepare(self.sqlite(), quotes=5, details="all")
-        result = self.home.run("check", "--offline")
-        self.assertIn("details: all is not supported by this version", result.text)
-        self.assertEqual(self.home.run("sync").code, 65)

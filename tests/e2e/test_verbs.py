@@ -138,7 +138,7 @@ class Verbs(EndToEnd):
         self.assert_equal_to_ledger(self.sim, self.target, ["leads"])
 
     def test_migrate(self):
-        self.assertIn("5 migrations applied", self.ok("migrate").out)
+        self.assertIn("6 migrations applied", self.ok("migrate").out)
         self.assertIn("up to date", self.ok("migrate").out)
         home = self.install(self.sim, self.postgres())
         self.ok("migrate", home=home)

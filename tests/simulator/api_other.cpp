@@ -54,21 +54,52 @@ template <typename Row> std::vector<Row> slice(const std::vector<Row>& rows, Pag
             rows.begin() + static_cast<Difference>(end)};
 }
 
-} // namespace
-
-Reply Simulator::single(const Call& call, Table& table, const std::string& id) {
-    auto fields = table.fields();
+std::vector<FieldPtr> asked_for(const Call& call, std::vector<FieldPtr> fields) {
     if (const auto wanted = call.param("fields")) {
         const auto list = "," + *wanted + ",";
         std::erase_if(fields, [&](const auto& field) {
             return list.find("," + field->api_name + ",") == std::string::npos;
         });
     }
+    return fields;
+}
+
+} // namespace
+
+Reply Simulator::missing_record() {
+    return modes().missing_record_status == 404
+               ? error_reply(404, "INVALID_DATA", {}, "the id given seems to be invalid")
+               : empty_reply(204);
+}
+
+Reply Simulator::full_data(const Call& call, Table& table, const std::string& id) {
+    auto fields = asked_for(call, table.fields());
+    std::erase_if(fields, [](const auto& field) { return field->kind != Kind::rich_text; });
+    const auto record = table.single(std::stoll(id), fields);
+    if (!record) {
+        return missing_record();
+    }
+    Reply reply;
+    reply.rows = 1;
+    reply.body = R"({"data":[)" + *record + "]}";
+    return reply;
+}
+
+Reply Simulator::single(const Call& call, Table& table, const std::string& id) {
+    auto fields = asked_for(call, table.fields());
+    const auto rich_text = modes().single_rich_text;
+    if (rich_text == "left_out") {
+        std::erase_if(fields, [](const auto& field) { return field->kind == Kind::rich_text; });
+    } else if (rich_text == "cut") {
+        for (auto& field : fields) {
+            auto copy = *field;
+            copy.is_cut = true;
+            field = std::make_shared<const Field>(std::move(copy));
+        }
+    }
     auto record = table.single(std::stoll(id), fields);
     if (!record) {
-        return modes().missing_record_status == 404
-                   ? error_reply(404, "INVALID_DATA", {}, "the id given seems to be invalid")
-                   : empty_reply(204);
+        return missing_record();
     }
     record->pop_back();
     *record += R"(,"$approved":true,"$editable":true,"$in_merge":false,"$field_states":null,)"

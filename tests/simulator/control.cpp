@@ -197,6 +197,7 @@ Reply Simulator::set_mode(const nlohmann::json& body) {
     take(body, "missing_record_status", mode.missing_record_status);
     take(body, "notes_allowed", mode.notes_allowed);
     take(body, "unknown_fields", mode.unknown_fields);
+    take(body, "single_rich_text", mode.single_rich_text);
     take(body, "auth_path", mode.auth_path);
     take(body, "noisy", mode.noisy);
     take(body, "hidden_modules", mode.hidden_modules);

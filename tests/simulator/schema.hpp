@@ -84,6 +84,7 @@ struct Field {
     std::int64_t id = 0;
     Micros added_at = 0;   ///< records not written since then hold null
     Micros retyped_at = 0; ///< values set by edits before are of another form
+    bool is_cut = false;   ///< rich text is cut in single records, too
     // What the metadata says instead of what the kind would; empty: the kind's.
     std::string said_data_type;
     std::string said_json_type; ///< "null" for null

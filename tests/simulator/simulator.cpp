@@ -220,6 +220,9 @@ std::string Simulator::kind_of(const Call& call) {
     if (parts.size() > 4 && parts[3] == "actions") {
         return "count:" + name;
     }
+    if (parts.size() > 5) {
+        return "text:" + name;
+    }
     if (parts.size() > 3) {
         return (parts[3] == "deleted" ? "deleted:" : "single:") + name;
     }
@@ -383,6 +386,10 @@ Reply Simulator::route_module(const Call& call, const std::vector<std::string>& 
     }
     if (parts.size() == 5 && parts[3] == "actions" && parts[4] == "count") {
         return count(call, *table);
+    }
+    if (parts.size() == 6 && is_number(parts[3]) && parts[4] == "actions" &&
+        parts[5] == "fetch_full_data") {
+        return full_data(call, *table, parts[3]);
     }
     return unknown_path();
 }

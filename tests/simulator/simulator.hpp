@@ -47,6 +47,7 @@ struct Modes {
     bool noisy = false;     ///< unrequested `$` keys in lists
     std::set<std::string> hidden_modules;
     std::string unknown_fields = "ignored"; ///< or null, error: names in `fields` that are none
+    std::string single_rich_text = "whole"; ///< or cut, left_out
 };
 
 /// Changes that happen by themselves.
@@ -124,6 +125,8 @@ private:
 
     // api_other.cpp
     Reply single(const Call& call, Table& table, const std::string& id);
+    Reply full_data(const Call& call, Table& table, const std::string& id);
+    Reply missing_record();
     Reply deleted(const Call& call, Table& table);
     Reply count(const Call& call, Table& table);
     Reply organisation();

@@ -220,7 +220,7 @@ void ValueSource::append_scalar(std::string& out,
         out += "null";
         break;
     case Kind::rich_text:
-        append_rich_text(out, draw, list_view);
+        append_rich_text(out, draw, list_view || field.is_cut);
         break;
     default:
         append_text(out, field.kind, field.length, draw);

@@ -25,6 +25,9 @@ TEST_CASE("the daemon's defaults are those of the contract") {
     CHECK(daemon.state_schema == "zohosync");
     CHECK(daemon.overlap == std::chrono::minutes(5));
     CHECK(daemon.details == "off");
+    for (const char* details : {"line_items", "all"}) {
+        CHECK(load_daemon(std::string("details: ") + details).config.daemon.details == details);
+    }
     CHECK(!daemon.credits.daily);
     CHECK(daemon.credits.reserve == doctest::Approx(0.3));
     CHECK(daemon.metadata == std::chrono::hours(1));
@@ -86,9 +89,6 @@ TEST_CASE("mistakes in the daemon block are named") {
         {"overlap: 5", "overlap: expected a duration such as 5m, from 0s to 1d"},
         {"overlap: -5m", "overlap: expected a duration such as 5m, from 0s to 1d"},
         {"metadata: 0s", "metadata: expected a duration such as 5m, from 1s to 7d"},
-        {"details: all",
-         "details: details: all is not supported by this version: multi-select lookups and full "
-         "rich text are not read yet; line_items is"},
         {"details: some", "details: expected off, line_items or all"},
         {"credits: {reserve: 30}",
          "credits.reserve: expected a share such as 30% or 0.3, below 100%"},

@@ -78,7 +78,7 @@ TEST_CASE("names that mean nothing are told") {
     ColumnRules rules;
     rules.columns = {typed("amount", ColumnType::text), typed("Amont", ColumnType::text)};
     rules.transforms = {{"*", {}}, {"Lst_Name", {}}};
-    CHECK(rules.without_match(names_to_select(some_fields(), false)) ==
+    CHECK(rules.without_match(names_to_select(some_fields(), {})) ==
           std::vector<std::string>{"Amont", "Lst_Name"});
 }
 
@@ -116,7 +116,7 @@ TEST_CASE("indexes name columns in any casing, or by their alias, and are left o
           std::vector<WantedIndex>{{"by_both", {"Last_Name", "Amount"}, false},
                                    {"", {"Last_Name"}, true},
                                    {"", {"Amount"}, false}});
-    CHECK(rules.without_match(names_to_select(some_fields(), false)) ==
+    CHECK(rules.without_match(names_to_select(some_fields(), {})) ==
           std::vector<std::string>{"money", "Nothing"});
 }
 

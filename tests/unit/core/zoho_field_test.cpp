@@ -1,4 +1,5 @@
 #include "daemon/core/errors.hpp"
+#include "daemon/core/folding.hpp"
 #include "daemon/core/zoho_field.hpp"
 
 #include <doctest/doctest.h>
@@ -139,6 +140,51 @@ TEST_CASE("a module's schema begins with its id and keeps Zoho's order") {
     CHECK(schema.columns[2].list_limit == std::optional<std::size_t>(500));
     CHECK_FALSE(schema.columns[1].list_limit);
     CHECK(schema.target.text() == "zoho_crm.leads");
+}
+
+TEST_CASE("details are columns that no list is asked for, and texts that lists cut") {
+    auto rich = field("Story", "textarea");
+    rich.is_rich_text = true;
+    auto hidden = field("Hidden", "text");
+    hidden.is_virtual = true;
+    std::vector<ZohoField> fields{field("Helpers", "multiuserlookup", "jsonarray"),
+                                  field("Products", "subform", "jsonarray"),
+                                  rich,
+                                  hidden,
+                                  field("Modified_Time", "datetime"),
+                                  field("Helpers", "multiuserlookup", "jsonarray")};
+    ColumnRules rules;
+    rules.has_details = true;
+
+    const auto schema = schema_of_records({"zoho_crm", "leads"}, fields, {}, rules);
+
+    std::string names;
+    for (const auto& column : schema.columns) {
+        names += column.api_name + (column.is_left_out() ? " left out,"
+                                    : column.is_detail   ? " cut,"
+                                                         : ",");
+        CHECK(column.counts_as_change != column.is_left_out());
+    }
+    CHECK(names == "id,Story cut,Modified_Time,Helpers left out,Hidden left out,");
+    CHECK(schema.columns[3].type == ColumnType::json);
+    CHECK(schema.has_details());
+    CHECK(fields_to_ask(asked_schema(schema)) ==
+          std::vector<std::string>{"id", "Story", "Modified_Time"});
+    CHECK(names_to_select(fields, rules) ==
+          std::vector<std::string>{"id", "Helpers", "Story", "Hidden", "Modified_Time", "Helpers"});
+
+    // Lists bring nothing else: no reason to read them again.
+    const auto without = schema_of_records({"zoho_crm", "leads"}, fields);
+    CHECK_FALSE(without.has_details());
+    CHECK(mapping_hash(schema) == mapping_hash(without));
+
+    const auto some = schema_of_records({"zoho_crm", "leads"}, fields, {{}, {"helpers"}}, rules);
+    CHECK(some.columns.back().api_name == "Hidden");
+    rules.folds = true;
+    CHECK_FALSE(schema_of_records({"zoho_crm", "leads"}, fields, {}, rules).has_details());
+    rules.folds = false;
+    fields.erase(fields.begin() + 4);
+    CHECK_FALSE(schema_of_records({"zoho_crm", "leads"}, fields, {}, rules).has_details());
 }
 
 TEST_CASE("a module without Modified_Time has a schema without a version") {

@@ -31,16 +31,64 @@ std::string record(const std::string& members,
     return R"({"data":[{"id":"7","Modified_Time":")" + time + "\"" + members + "}]}";
 }
 
+/// A rich text and a multi-user lookup.
+std::vector<Column> columns() {
+    Column story;
+    story.api_name = "Story";
+    story.list_limit = 500;
+    story.is_detail = true;
+    Column helpers;
+    helpers.api_name = "Helpers";
+    helpers.type = ColumnType::json;
+    helpers.is_detail = true;
+    return {story, helpers};
+}
+
 struct Read {
     ZohoClient zoho;
     RecordDetails record;
+    int turns = 9; ///< So many further requests may be sent.
+
+    void reply(long status, const std::string& body, int second = 21) {
+        zoho.script.reply(status, body, date_header(second));
+    }
+
+    DetailOutcome operator()(std::vector<Column> columns = {}) {
+        DetailReader reader(zoho.api, "Quotes", tables(), std::move(columns));
+        return reader.read(7, version, record, [this] { return turns-- > 0; }, {});
+    }
 
     DetailOutcome operator()(long status, const std::string& body, int second = 21) {
-        zoho.script.reply(status, body, date_header(second));
-        DetailReader reader(zoho.api, "Quotes", tables());
-        return reader.read(7, version, record, {});
+        reply(status, body, second);
+        return (*this)();
+    }
+
+    [[nodiscard]] std::vector<std::string> paths() const {
+        std::vector<std::string> all;
+        for (const auto& request : zoho.script.requests()) {
+            all.push_back(request.url.substr(request.url.find("Quotes")));
+        }
+        return all;
     }
 };
+
+std::string with_story(const std::string& text,
+                       const std::string& time = "2023-11-14T22:13:20+00:00") {
+    return record(R"(,"Story":")" + text + R"(","Helpers":[{"id":"3"}])", time);
+}
+
+/// Characters beyond the basic plane.
+std::string two_units_each(int count) {
+    std::string text;
+    while (count-- > 0) {
+        text += "\xF0\x9F\x98\x80";
+    }
+    return text;
+}
+
+std::string full_data(const std::string& text) {
+    return R"({"data":[{"Story":")" + text + R"(","id":"7"}]})";
+}
 
 TEST_CASE("the lines of a record are taken as they came") {
     Read read;
@@ -100,6 +148,117 @@ TEST_CASE("the answer to another request is no record's details") {
     CHECK_THROWS_AS(
         read(200, R"({"data":[{"id":"8","Modified_Time":"2023-11-14T22:13:20+00:00"}]})"),
         SyncError);
+}
+
+TEST_CASE("values of columns are taken as they came") {
+    struct Case {
+        const char* name;
+        std::string text;
+    };
+
+    // JSON has six bytes for the first character, of which there is one.
+    for (const auto& c :
+         {Case{"shorter than a cut", std::string("\\u003c") + std::string(478, 'x')},
+          Case{"longer than lists give it", std::string(501, 'x')}}) {
+        CAPTURE(c.name);
+        Read read;
+        read.reply(200, with_story(c.text));
+
+        CHECK(read(columns()) == DetailOutcome::read);
+
+        CHECK(read.record.values ==
+              std::vector<std::string>{'"' + c.text + '"', R"([{"id":"3"}])"});
+        CHECK(read.paths() == std::vector<std::string>{"Quotes/7"});
+    }
+}
+
+TEST_CASE("text that may be cut is asked for where all of it is") {
+    struct Case {
+        const char* name;
+        std::string single;
+    };
+
+    const std::string all(700, 'x');
+    for (const auto& c : {Case{"as long as in lists", with_story(std::string(500, 'x'))},
+                          Case{"shorter by what may be trimmed", with_story(std::string(480, 'x'))},
+                          Case{"as long as Java counts", with_story(two_units_each(250))},
+                          Case{"not there", record(R"(,"Helpers":[{"id":"3"}])")}}) {
+        CAPTURE(c.name);
+        Read read;
+        read.reply(200, c.single);
+        read.reply(200, full_data(all));
+        read.reply(200, c.single);
+
+        CHECK(read(columns()) == DetailOutcome::read);
+
+        CHECK(read.record.values == std::vector<std::string>{'"' + all + '"', R"([{"id":"3"}])"});
+        CHECK(read.paths() ==
+              std::vector<std::string>{"Quotes/7", "Quotes/7/actions/fetch_full_data", "Quotes/7"});
+    }
+}
+
+TEST_CASE("all of a text counts only if the record is still of its version") {
+    Read read;
+    read.reply(200, with_story(std::string(500, 'x')));
+    read.reply(200, full_data("a text of tomorrow"));
+    read.reply(200, with_story(std::string(500, 'x'), "2023-11-14T22:13:21+00:00"));
+
+    CHECK(read(columns()) == DetailOutcome::changed);
+}
+
+TEST_CASE("further requests wait for their turn") {
+    for (const int turns : {0, 1}) {
+        CAPTURE(turns);
+        Read read;
+        read.turns = turns;
+        read.reply(200, with_story(std::string(500, 'x')));
+        read.reply(200, full_data("all"));
+
+        CHECK(read(columns()) == DetailOutcome::put_off);
+        CHECK(read.paths().size() == static_cast<std::size_t>(turns) + 1);
+    }
+}
+
+TEST_CASE("a record may go while its text is asked for") {
+    Read read;
+    read.reply(200, with_story(std::string(500, 'x')));
+    read.reply(204, "");
+    CHECK(read(columns()) == DetailOutcome::gone);
+
+    Read other;
+    other.reply(200, with_story(std::string(500, 'x')));
+    other.reply(200, R"({"data":[{"Story":"of another","id":"8"}]})");
+    CHECK_THROWS_AS(other(columns()), SyncError);
+}
+
+TEST_CASE("values become a row of their record, without columns that none of them has") {
+    RecordDetails first;
+    first.id = 7;
+    first.version = version;
+    first.values = {R"("a \"story\"")", ""};
+    auto second = first;
+    second.id = 8;
+    second.values = {"", ""};
+    StreamSchema schema;
+    schema.columns.resize(2);
+    schema.columns[0].api_name = "id";
+    schema.columns[1].api_name = "Modified_Time";
+    schema.columns[1].type = ColumnType::timestamptz;
+    schema.version_column = 1;
+    for (const auto& column : columns()) {
+        schema.columns.push_back(column);
+    }
+
+    const std::vector<RecordDetails> records{first, second};
+    const auto rows = decode_columns(records, schema);
+
+    REQUIRE(schema.columns.size() == 3);
+    CHECK(schema.columns[2].api_name == "Story");
+    CHECK_FALSE(schema.columns[2].is_detail);
+    REQUIRE(rows.rows() == 2);
+    CHECK(rows.versions()[0] == version);
+    CHECK(rows.column(2).value(0) == R"(a "story")");
+    CHECK(rows.column(2).is_null(1));
 }
 
 RecordDetails details(std::int64_t id, const std::string& items) {

@@ -312,5 +312,32 @@ TEST_CASE("a record that is gone is no error, another refusal is") {
     }
 }
 
+TEST_CASE("what lists leave out is not asked for, and is NULL however a record was read") {
+    auto schema = schema_of(3);
+    Column helpers;
+    helpers.api_name = "Helpers";
+    helpers.type = ColumnType::json;
+    helpers.is_detail = true;
+    schema.columns.push_back(helpers);
+    ZohoClient zoho;
+    ListReader reader(zoho.api, "Deals", schema);
+    Batch listed(4);
+    Batch authoritative(4);
+    const std::string extra = R"("F2":"x","Helpers":[{"id":"3"}])";
+
+    zoho.script.reply(200, page({record(7, 1, extra), record(8, 2, extra)}), date_header(20));
+    const auto& read = reader.read({noon, ""}, listed, authoritative, {});
+    CHECK(read.absent.empty());
+    zoho.script.reply(200, R"({"data":[)" + record(7, 1, extra) + "]}", date_header(20));
+    CHECK(reader.read_record(7, authoritative, {}));
+
+    CHECK(zoho.script.requests()[0].url.find("Helpers") == std::string::npos);
+    REQUIRE(listed.rows() == 2);
+    CHECK(listed.column(3).is_null(1));
+    REQUIRE(authoritative.rows() == 1);
+    CHECK(authoritative.column(3).is_null(0));
+    CHECK(authoritative.column(2).value(0) == "x");
+}
+
 } // namespace
 } // namespace zohosyncd

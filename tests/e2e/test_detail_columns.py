@@ -1,0 +1,175 @@
+"""`details: all`: multi-select lookups, and rich text beyond what lists give, as columns; equal to the simulator's ledger."""
+
+import json
+import os
+import random
+
+import oracle
+from harness import EndToEnd
+from request_log import most_arrivals
+from servers import wait_until
+
+# Leads have Helpers, a multi-user lookup, and Rich_Notes already.
+INTERESTS, STORY, LATER = "Interesting_Deals", "Story", "Partners"
+COUNTING = "ZohoCRM.modules.READ,ZohoCRM.settings.READ,ZohoCRM.users.READ,ZohoCRM.org.READ,ZohoSearch.securesearch.READ"
+
+
+class DetailColumns(EndToEnd):
+    def prepare(self, target, leads=100, **daemon):
+        self.seed = int(os.environ.get("ZOHOSYNCD_E2E_SEED") or random.SystemRandom().randrange(10**6))
+        self.chance = random.Random(self.seed)
+        self.target = target
+        self.sim = self.simulator("--records", "leads=%d,quotes=30" % leads, "--scale", "0.05")
+        self.sim.post("fields", module="Leads", add=[
+            {"api_name": INTERESTS, "data_type": "multiselectlookup", "filled": True},
+            {"api_name": STORY, "data_type": "richtext", "filled": True}])
+        self.home = self.install(self.sim, target, streams={"leads": None, "quotes": None})
+        self.home.inputs["scopes"] = COUNTING
+        self.home.inputs["rate"] = 40
+        self.home.daemon.update({"details": "all", **daemon})
+        self.home.write()
+
+    def assert_equal(self, at_least=100):
+        self.assertEqual(self.waiting(), 0)
+        compared = self.assert_equal_to_ledger(self.sim, self.target, ["leads", "quotes"], at_least=at_least, details=True)
+        print("seed %d: %d rows" % (self.seed, compared), end=" ", flush=True)
+
+    def waiting(self):
+        return sum(self.target.rows("select count(*) from %s where _details_at is null and _deleted_at is null"
+                                    % self.target.table(stream))[0][0] for stream in ("leads", "quotes"))
+
+    def live(self, module="Leads"):
+        return [int(entry["id"]) for entry in map(json.loads, self.sim.ledger_lines(module)) if not entry["deleted"]]
+
+    def requests_of(self, *kinds):
+        return [r for r in self.sim.requests() if r["kind"].split(":")[0] in kinds]
+
+    def singles(self):
+        return self.requests_of("single")
+
+    def plan(self):
+        return json.loads(self.home.run("plan", "--json").out)
+
+    def longest(self, column):
+        return self.target.rows("select max(length(cast(%s as text))) from %s" % (column, self.target.table("leads")))[0][0]
+
+    def follows_the_ledger(self, target):
+        self.prepare(target)
+        plan = self.plan()
+        self.sim.forget_requests()
+        self.sync(self.home)
+        spent = len([r for r in self.sim.requests() if r["kind"] != "token"])
+        self.assertLessEqual(abs(plan["total"]["credits"] - spent), 0.05 * spent, plan)
+        self.assert_equal()
+        self.assertGreater(self.longest("rich_notes"), 500)
+        self.assertGreater(self.longest("interesting_deals"), 10)
+
+        # A run that finds nothing new writes nothing, and asks for no record.
+        versions = target.row_versions("leads")
+        self.sim.forget_requests()
+        self.sync(self.home)
+        self.assertEqual((self.singles(), set(target.row_versions("leads"))), ([], set(versions)))
+
+        edited = self.chance.sample(self.live(), 30)
+        self.sim.ids("edit", "Leads", ids=edited)
+        self.sim.ids("edit", "Leads", ids=edited[:5], raw_fields={"Helpers": "[]"})
+        self.sim.ids("delete", "Leads", ids=edited[5:8])
+        self.sim.ids("create", "Leads", count=5)
+        self.quiet(self.sim)
+        self.sim.forget_requests()
+        self.sync(self.home)
+        self.assert_equal()
+        self.assertEqual(len(self.singles()), 30 - 3 + 5)
+
+        # All of a text is what a verification finds the beginning of.
+        self.sim.forget_requests()
+        result = self.home.run("verify", "--full")
+        self.assertEqual(result.code, 0, result.text[-3000:])
+        self.assertEqual(self.singles(), [])
+        self.assert_clean(result)
+
+    def test_columns_follow_the_ledger_in_postgres(self):
+        self.follows_the_ledger(self.postgres())
+
+    def test_columns_follow_the_ledger_in_sqlite(self):
+        self.follows_the_ledger(self.sqlite())
+
+    def test_text_that_single_records_lack_or_cut_is_asked_for_by_itself(self):
+        for mode in ("cut", "left_out"):
+            with self.subTest(mode):
+                self.prepare(self.sqlite(), leads=40)
+                self.sim.post("mode", single_rich_text=mode)
+                self.sync(self.home)
+                self.assert_equal(at_least=40)
+                asked = self.requests_of("text")
+                self.assertGreater(len(asked), 10)
+                # The record once more after each, to see that it is still of that version.
+                self.assertEqual(len(self.singles()), len(self.live()) + len(self.live("Quotes")) + len(asked))
+                self.assertLessEqual(most_arrivals(self.requests_of("single", "text")), 20)
+
+    def comes_and_goes(self, target):
+        self.prepare(target, leads=40, details="line_items", metadata="1s")
+        self.sync(self.home)
+        self.assert_equal_to_ledger(self.sim, target, ["leads"], at_least=40)
+        self.assertEqual(self.longest("rich_notes"), 500)
+
+        self.home.daemon["details"] = "all"
+        self.home.write()
+        # Quotes have lines alone, which were read already.
+        self.assertEqual([s["details_waiting"] for s in self.plan()["streams"]], [len(self.live()), 0])
+        self.sim.forget_requests()
+        self.sync(self.home)
+        self.assert_equal(at_least=40)
+        self.assertEqual(len(self.singles()), len(self.live()))
+
+        # A field more, of which no record tells by its time.
+        self.sim.post("fields", module="Leads", add=[{"api_name": LATER, "data_type": "multiselectlookup", "filled": True}])
+        self.sim.forget_requests()
+        self.sync(self.home)
+        self.assert_equal(at_least=40)
+        self.assertEqual(len(self.singles()), len(self.live()))
+
+        self.sim.post("fields", module="Leads", rename={LATER: "Allies", STORY: "Tale"})
+        self.sync(self.home)
+        self.assert_equal(at_least=40)
+        self.assertNotIn("partners", oracle.table_columns(target, "leads"))
+
+    def test_details_and_their_fields_come_later_in_postgres(self):
+        self.comes_and_goes(self.postgres())
+
+    def test_details_and_their_fields_come_later_in_sqlite(self):
+        self.comes_and_goes(self.sqlite())
+
+    def test_selected_columns_alone(self):
+        self.prepare(self.sqlite(), leads=20)
+        self.home.streams = {"leads": {"select": ["id", "Modified_Time", "Last_Name", "Helpers"]}}
+        self.home.write()
+        result = self.sync(self.home)
+        self.assertNotIn("select_matches_nothing", result.err)
+        columns = set(oracle.table_columns(self.target, "leads"))
+        self.assertEqual(columns, {"id", "modified_time", "last_name", "helpers", "_synced_at", "_deleted_at", "_details_at"})
+        self.assertGreater(self.target.rows("select count(helpers) from %s" % self.target.table("leads"))[0][0], 5)
+
+    def test_a_daemon_that_is_killed_again_and_again_ends_equal(self):
+        self.prepare(self.postgres(), leads=60)
+        self.home.defaults["schedule"] = "@every 1s"
+        self.home.write()
+        for _ in range(3):
+            daemon = self.started(self.home, "run")
+            reads = len(self.singles()) + self.chance.randrange(10, 30)
+            self.sim.ids("edit", "Leads", count=20)
+            wait_until(lambda: len(self.singles()) >= reads, 60, "details are read")
+            daemon.kill()
+            self.target.settle()
+        daemon = self.started(self.home, "run")
+        self.sim.ids("edit", "Leads", count=20)
+        self.quiet(self.sim)
+
+        def is_equal():
+            return self.waiting() == 0 and all(
+                oracle.compare(self.sim, self.target, stream, details=True).is_equal() for stream in ("leads", "quotes"))
+
+        wait_until(is_equal, 90, "the columns equal the ledger", pause=0.5)
+        result, seconds = daemon.terminate()
+        self.assertEqual(result.code, 0, result.text[-3000:])
+        self.assertLess(seconds, 5)
