@@ -3,6 +3,7 @@
 #include "daemon/app/run_recorder.hpp"
 #include "daemon/app/wanted_lines.hpp"
 #include "daemon/core/errors.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/runtime/metrics.hpp"
 #include "daemon/runtime/pulse.hpp"
@@ -87,6 +88,7 @@ DetailsProgress DetailsRun::advance() {
     require_same_organisation(context_, *state);
     schema_ = records_schema();
     const auto rows = waiting_rows(progress);
+    ZOHOSYNCD_FAILPOINT("details.waiting");
     budget_.settle_in_time(context_.sink);
     if (rows.empty() || !may_spend(progress)) {
         return progress;
@@ -235,6 +237,7 @@ DetailsRun::read_one(DetailReader& reader, const Row& row, DetailsProgress& prog
         return DetailOutcome::changed;
     }
     count();
+    ZOHOSYNCD_FAILPOINT("details.read");
     if (outcome == DetailOutcome::read) {
         for (const auto& field : record.fields) {
             bytes_ += field.json.size();
@@ -295,6 +298,15 @@ void DetailsRun::commit() {
     auto schema = schema_;
     page.columns = decode_columns(records_, schema);
     for (const auto& record : records_) {
+        if (record.is_text_cut) {
+            log::event(Level::warn,
+                       "text_cut",
+                       {kv("stream", key_.stream),
+                        kv("id", record.id),
+                        kv("hint",
+                           "Zoho does not give all of this record's rich text: its column has what "
+                           "a single record gives")});
+        }
         for (std::size_t i = 0; i < record.fields.size(); ++i) {
             if (record.fields[i].is_cut) {
                 log::event(Level::warn,
@@ -309,7 +321,9 @@ void DetailsRun::commit() {
         }
         memory_.written[record.id] = record.version;
     }
+    ZOHOSYNCD_FAILPOINT("details.commit");
     const auto stats = context_.sink.write_details(schema, schema_.lines, page);
+    ZOHOSYNCD_FAILPOINT("details.committed");
     memory_.filled += records_.size();
     note_values(page, stats);
     log::event(Level::debug,

@@ -41,6 +41,7 @@ struct RecordDetails {
     std::int64_t id = 0;
     std::chrono::sys_seconds version;
     std::vector<std::string> values; ///< JSON, one for each column; empty when the record lacks it.
+    bool is_text_cut = false;        ///< Zoho did not give all of a rich text.
 
     /// The lines of one field.
     struct Lines {

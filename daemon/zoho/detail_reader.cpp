@@ -235,9 +235,20 @@ bool DetailReader::may_be_cut(const RecordDetails& record) const {
     });
 }
 
-/// False when Zoho has the record no more.
+/// False when Zoho does not give it.
 bool DetailReader::read_whole_text(RecordDetails& out, const std::stop_token& stop) {
-    const auto reply = get(out.id, "/actions/fetch_full_data", stop);
+    std::optional<ApiReply> reply;
+    try {
+        ZOHOSYNCD_FAILPOINT("text.request");
+        reply = get(out.id, "/actions/fetch_full_data", stop);
+    } catch (const SyncError& error) {
+        const bool says_no =
+            reaction_to(error.kind()) == Reaction::deny_stream ||
+            (error.kind() == ErrorKind::bad_response && !error.zoho_code().empty());
+        if (!says_no) {
+            throw;
+        }
+    }
     if (!reply) {
         return false;
     }
@@ -270,7 +281,8 @@ DetailOutcome DetailReader::read(std::int64_t id,
     }
     RecordDetails whole = out;
     if (!read_whole_text(whole, stop)) {
-        return DetailOutcome::gone;
+        out.is_text_cut = true;
+        return DetailOutcome::read;
     }
     if (!turn()) {
         return DetailOutcome::put_off;

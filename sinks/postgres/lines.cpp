@@ -2,6 +2,7 @@
 
 #include "daemon/core/identifiers.hpp"
 #include "daemon/core/time.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/column_evolution.hpp"
 #include "sinks/postgres/arrays.hpp"
 #include "sinks/postgres/prepare.hpp"
@@ -289,7 +290,9 @@ WriteStats write_details(pqxx::work& tx,
                          Quarantine& quarantine,
                          const BoundDetails& details,
                          bool careful) {
+    ZOHOSYNCD_FAILPOINT("postgres.details");
     const auto settled = settle_records(tx, details);
+    ZOHOSYNCD_FAILPOINT("postgres.details.settled");
     WriteStats stats;
     if (details.page.columns.rows() > 0) {
         const Batch values = rows_of_records(details.page.columns, settled);
@@ -299,6 +302,7 @@ WriteStats write_details(pqxx::work& tx,
         stats.released += quarantine.store(tx, details.records.target, result);
         stats.refused += result.quarantined.size() - values.quarantined().size();
     }
+    ZOHOSYNCD_FAILPOINT("postgres.details.columns");
     for (std::size_t i = 0; i < details.tables.size(); ++i) {
         const auto& table = *details.tables[i];
         const auto& given = details.page.tables[i];
@@ -320,6 +324,7 @@ WriteStats write_details(pqxx::work& tx,
             stats.deleted += remove_others(tx, table, complete, rows);
         }
     }
+    ZOHOSYNCD_FAILPOINT("postgres.details.lines");
     return stats;
 }
 

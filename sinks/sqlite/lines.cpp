@@ -1,6 +1,7 @@
 #include "sinks/sqlite/lines.hpp"
 
 #include "daemon/core/time.hpp"
+#include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/column_names.hpp"
 #include "sinks/sqlite/page_writer.hpp"
 #include "sinks/sqlite/prepare.hpp"
@@ -206,7 +207,9 @@ WriteStats write_details(Database& database,
                          const BoundTable& records,
                          const std::vector<BoundTable>& tables,
                          const DetailsPage& page) {
+    ZOHOSYNCD_FAILPOINT("sqlite.details");
     const auto settled = settle_records(database, records, page);
+    ZOHOSYNCD_FAILPOINT("sqlite.details.settled");
     WriteStats stats;
     if (page.columns.rows() > 0) {
         const Batch values = rows_of_records(page.columns, settled);
@@ -216,6 +219,7 @@ WriteStats write_details(Database& database,
         stats.released += quarantine.store(records.target, result);
         stats.refused += result.stats.refused;
     }
+    ZOHOSYNCD_FAILPOINT("sqlite.details.columns");
     for (std::size_t i = 0; i < tables.size(); ++i) {
         const Batch rows = lines_of_records(page.tables[i].rows, settled);
         const auto result = write_page(database, tables[i], Destination::table, {&rows, nullptr});
@@ -231,6 +235,7 @@ WriteStats write_details(Database& database,
             }
         }
     }
+    ZOHOSYNCD_FAILPOINT("sqlite.details.lines");
     return stats;
 }
 

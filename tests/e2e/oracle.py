@@ -423,7 +423,7 @@ class Comparison:
         details = self.view == "full"
         self.columns = [c for c in expected_columns(self.simulator, self.stream, self.module, self.mapping, details)
                         if self.fields is None or c.api_name in self.fields]
-        # A record may be deleted before its details were read.
+        # A record may be deleted before its details were read; amid a walk they may be missing.
         of_details = {f["api_name"] for f in self.simulator.fields(self.module) if is_detail(f)} if details else set()
         self.details = {c.name for c in self.columns if c.api_name in of_details}
         if not check_columns(self.target, self.stream, self.columns, self.report, self.mapping):
@@ -481,7 +481,7 @@ class Comparison:
     def judge_content(self, record, entry, row, any_version=False):
         if row[1] is None and not self.mapping.adopted:
             return "torn", "_synced_at is NULL"  # Of an adopted row it is, until the row changes.
-        noise = {*NOISE.get(self.stream, ()), *(self.details if any_version else ())}
+        noise = {*NOISE.get(self.stream, ()), *(self.details if any_version or self.partial else ())}
         wrong = unequal_columns(self.columns, entry[self.view], row[0], self.is_sqlite, noise)
         if not wrong:
             return "equal", ""

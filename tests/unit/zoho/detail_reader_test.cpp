@@ -219,16 +219,34 @@ TEST_CASE("further requests wait for their turn") {
     }
 }
 
-TEST_CASE("a record may go while its text is asked for") {
+TEST_CASE("without the address for whole texts, what a record gives has to do") {
+    struct Case {
+        const char* name;
+        long status;
+        std::string body;
+    };
+
+    for (const auto& c :
+         {Case{"nothing", 204, ""},
+          Case{"no such thing", 404, R"({"code":"INVALID_URL_PATTERN","status":"error"})"},
+          Case{"not allowed", 403, R"({"code":"NO_PERMISSION","status":"error"})"}}) {
+        CAPTURE(c.name);
+        Read read;
+        read.reply(200, with_story(std::string(500, 'x')));
+        read.reply(c.status, c.body);
+
+        CHECK(read(columns()) == DetailOutcome::read);
+
+        CHECK(read.record.is_text_cut);
+        CHECK(read.record.values[0] == '"' + std::string(500, 'x') + '"');
+    }
+}
+
+TEST_CASE("the text of another record is no record's") {
     Read read;
     read.reply(200, with_story(std::string(500, 'x')));
-    read.reply(204, "");
-    CHECK(read(columns()) == DetailOutcome::gone);
-
-    Read other;
-    other.reply(200, with_story(std::string(500, 'x')));
-    other.reply(200, R"({"data":[{"Story":"of another","id":"8"}]})");
-    CHECK_THROWS_AS(other(columns()), SyncError);
+    read.reply(200, R"({"data":[{"Story":"of another","id":"8"}]})");
+    CHECK_THROWS_AS(read(columns()), SyncError);
 }
 
 TEST_CASE("values become a row of their record, without columns that none of them has") {
