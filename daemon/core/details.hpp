@@ -64,8 +64,8 @@ struct DetailsPage {
     std::vector<std::int64_t> ids;
     std::vector<std::chrono::sys_seconds> versions; ///< Whose details they are.
     std::vector<LineRows> tables;
-    /// What goes into the records' own table: id, version and columns. None of them has rows where
-    /// there are only lines.
+    /// What goes into the records' own table: id, version and columns; no rows where there are only
+    /// lines.
     Batch columns;
 };
 

@@ -23,6 +23,16 @@ constexpr std::size_t first_field = 3;
 // White space and half a tag may go where a text is cut.
 constexpr std::size_t most_trimmed = 20;
 
+/// A record that lacks a field says nothing about it; the decoder makes NULL of that, too.
+bool has_field(const std::string& body, const std::string& field) {
+    return body.find('"' + field + '"') != std::string::npos;
+}
+
+/// JSON, to be decoded at the commit.
+std::string json_of(const ColumnData& values) {
+    return values.is_null(0) ? "null" : std::string(values.value(0));
+}
+
 /// What is to be decoded at the commit.
 Column as_json(const std::string& api_name) {
     Column column;
@@ -154,16 +164,12 @@ void DetailReader::require_record(const Batch& rows, std::int64_t id) const {
 }
 
 DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
-    // A record that lacks a field says nothing about it; the decoder makes NULL of that, too.
-    const auto has = [&](const std::string& field) {
-        return reply.body->find('"' + field + '"') != std::string::npos;
-    };
     std::vector<bool> is_there;
     for (const auto& field : fields_) {
-        is_there.push_back(has(field));
+        is_there.push_back(has_field(*reply.body, field));
     }
     for (const auto& column : columns_) {
-        is_there.push_back(has(column.source()));
+        is_there.push_back(has_field(*reply.body, column.source()));
     }
     record_.clear();
     record_.quarantined().clear();
@@ -189,9 +195,8 @@ DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
     }
     out.values.assign(columns_.size(), {});
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-        const auto& value = record_.column(first_field + fields_.size() + i);
         if (is_there[fields_.size() + i]) {
-            out.values[i] = value.is_null(0) ? "null" : std::string(value.value(0));
+            out.values[i] = json_of(record_.column(first_field + fields_.size() + i));
         }
     }
     return DetailOutcome::read;
@@ -252,13 +257,16 @@ bool DetailReader::read_whole_text(RecordDetails& out, const std::stop_token& st
     if (!reply) {
         return false;
     }
+    std::vector<bool> is_there;
+    for (const auto i : texts_) {
+        is_there.push_back(has_field(*reply->body, columns_[i].source()));
+    }
     Batch texts(1 + texts_.size());
     (void)text_decoder_.decode(*reply->body, "data", texts);
     require_record(texts, out.id);
     for (std::size_t i = 0; i < texts_.size(); ++i) {
-        const auto& text = texts.column(1 + i);
-        if (!text.is_null(0)) {
-            out.values[texts_[i]] = std::string(text.value(0));
+        if (is_there[i]) {
+            out.values[texts_[i]] = json_of(texts.column(1 + i));
         }
     }
     return true;
@@ -366,13 +374,16 @@ Batch decode_columns(std::span<const RecordDetails> records, StreamSchema& schem
             schema.remove_column(i);
         }
     }
+    if (taken.empty()) {
+        return Batch(before_values);
+    }
     std::string body = R"({"records":[)";
     for (const auto& record : records) {
         body += body.back() == '[' ? "" : ",";
         body += R"({"id":")" + std::to_string(record.id) + R"(","Modified_Time":")" +
                 format_utc(record.version) + '"';
-        for (const auto i : taken) {
-            const auto& value = record.values[i];
+        for (std::size_t i = 0; i < taken.size(); ++i) {
+            const auto& value = record.values[taken[i]];
             body += ',' + json(schema.columns[before_values + i].source()).dump() + ':' +
                     (value.empty() ? "null" : value);
         }

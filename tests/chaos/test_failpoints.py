@@ -89,8 +89,7 @@ class Lab:
         self.home.daemon["overlap"] = "1s"
         self.home.daemon["details"] = "all"
         self.home.inputs["rate"] = 100  # Details take half of it.
-        # Part of the rich texts come by a request of their own.
-        self.simulator.post("mode", single_rich_text="cut")
+        self.simulator.post("mode", single_rich_text="left_out")  # It takes a request of its own.
         self.simulator.post("fields", module="Vendors", add=[
             {"api_name": "Story", "data_type": "richtext", "filled": True},
             {"api_name": "Partners", "data_type": "multiselectlookup", "filled": True},

@@ -249,14 +249,26 @@ TEST_CASE("the text of another record is no record's") {
     CHECK_THROWS_AS(read(columns()), SyncError);
 }
 
+TEST_CASE("a text that is null is no text that Zoho kept back") {
+    Read read;
+    read.reply(200, record(R"(,"Helpers":[])"));
+    read.reply(200, R"({"data":[{"Story":null,"id":"7"}]})");
+    read.reply(200, record(R"(,"Helpers":[])"));
+
+    CHECK(read(columns()) == DetailOutcome::read);
+
+    CHECK(read.record.values == std::vector<std::string>{"null", "[]"});
+    CHECK_FALSE(read.record.is_text_cut);
+}
+
 TEST_CASE("values become a row of their record, without columns that none of them has") {
-    RecordDetails first;
-    first.id = 7;
-    first.version = version;
-    first.values = {R"("a \"story\"")", ""};
-    auto second = first;
-    second.id = 8;
-    second.values = {"", ""};
+    const auto details_of = [](std::int64_t id, std::vector<std::string> values) {
+        RecordDetails made;
+        made.id = id;
+        made.version = version;
+        made.values = std::move(values);
+        return made;
+    };
     StreamSchema schema;
     schema.columns.resize(2);
     schema.columns[0].api_name = "id";
@@ -267,16 +279,30 @@ TEST_CASE("values become a row of their record, without columns that none of the
         schema.columns.push_back(column);
     }
 
-    const std::vector<RecordDetails> records{first, second};
-    const auto rows = decode_columns(records, schema);
-
-    REQUIRE(schema.columns.size() == 3);
-    CHECK(schema.columns[2].api_name == "Story");
-    CHECK_FALSE(schema.columns[2].is_detail);
-    REQUIRE(rows.rows() == 2);
-    CHECK(rows.versions()[0] == version);
-    CHECK(rows.column(2).value(0) == R"(a "story")");
-    CHECK(rows.column(2).is_null(1));
+    SUBCASE("the first one") {
+        const std::vector<RecordDetails> records{details_of(7, {R"("a \"story\"")", ""}),
+                                                 details_of(8, {"", ""})};
+        const auto rows = decode_columns(records, schema);
+        REQUIRE(schema.columns.size() == 3);
+        CHECK(schema.columns[2].api_name == "Story");
+        CHECK_FALSE(schema.columns[2].is_detail);
+        REQUIRE(rows.rows() == 2);
+        CHECK(rows.versions()[0] == version);
+        CHECK(rows.column(2).value(0) == R"(a "story")");
+        CHECK(rows.column(2).is_null(1));
+    }
+    SUBCASE("the last one") {
+        const std::vector<RecordDetails> records{details_of(7, {"", R"([{"id":"3"}])"})};
+        const auto rows = decode_columns(records, schema);
+        REQUIRE(schema.columns.size() == 3);
+        CHECK(schema.columns[2].api_name == "Helpers");
+        CHECK(rows.column(2).value(0) == R"([{"id":"3"}])");
+    }
+    SUBCASE("none") {
+        const std::vector<RecordDetails> records{details_of(7, {"", ""})};
+        CHECK(decode_columns(records, schema).rows() == 0);
+        CHECK(schema.columns.size() == 2);
+    }
 }
 
 RecordDetails details(std::int64_t id, const std::string& items) {
