@@ -19,9 +19,8 @@ void run_definition(const RunContext& context,
                                 stream.columns)
             : known_loose_schema(context.sink, stream);
     wanted.lines = wanted_lines(context, stream, stop);
-    const auto prepared = recorder.prepare(wanted);
     std::string said;
-    log_left_out(stream, wanted, prepared.schema, said);
+    const auto prepared = recorder.prepare(wanted, said);
     // No mark, no anchor, no mapping: the first run of another mode reads from the anchor.
     Checkpoint checkpoint = recorder.checkpoint_from(prepared.state);
     recorder.finish(checkpoint);

@@ -1,5 +1,7 @@
 #include "daemon/app/formula_refresh.hpp"
 
+#include "daemon/app/absent_fields.hpp"
+#include "daemon/app/credit_waits.hpp"
 #include "daemon/app/run_recorder.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/core/zoho_field.hpp"
@@ -31,22 +33,6 @@ bool is_due(const RunContext& context, const StreamConfig& stream, StreamMemory&
     }
     return context.formulas_schedule->next_after(*memory.formulas_at) <=
            context.clock.wall_seconds();
-}
-
-/// Refreshes wait while credits are short; said once each time.
-bool must_wait(const RunContext& context, const StreamConfig& stream, StreamMemory& memory) {
-    const bool waits =
-        context.pressure != nullptr && !context.pressure->has_room_for(Deferrable::verification);
-    if (waits && !memory.is_refresh_put_off) {
-        log::event(Level::info,
-                   "put_off",
-                   {kv("stream", stream.endpoint.stream),
-                    kv("what", "refresh of formula fields"),
-                    kv("credits_left", context.gate.credits_left().value_or(0)),
-                    kv("hint", "it goes on as credits come back; changes come first")});
-    }
-    memory.is_refresh_put_off = waits;
-    return waits;
 }
 
 } // namespace
@@ -155,7 +141,15 @@ void FormulaWalk::refresh_page() {
     if (memory_.found.at == std::chrono::sys_seconds{}) {
         memory_.found.at = page.date.value_or(context_.organisation.first_contact);
     }
-    if (!is_believed(page.absent)) {
+    if (has_news_of_absence(page.absent, absent_)) {
+        ask_for_absent(
+            context_,
+            stream_,
+            page.absent,
+            absent_,
+            [this] { return wanted_schema(); },
+            memory_.mapping_hash,
+            "the refresh of formula fields");
         return; // Read again.
     }
     correct(listed);
@@ -176,25 +170,6 @@ const ListReader::Page& FormulaWalk::read_page(Batch& listed, Batch& whole) {
         }
         throw;
     }
-}
-
-/// A page lacks fields that were asked for. NULL would be written over what their columns hold, so
-/// Zoho is asked first whether they are still there.
-bool FormulaWalk::is_believed(const std::vector<std::string>& absent) {
-    const bool is_known = std::all_of(absent.begin(), absent.end(), [&](const std::string& field) {
-        return absent_.contains(field);
-    });
-    if (is_known) {
-        return true;
-    }
-    context_.fields.forget(stream_.endpoint.module);
-    if (mapping_hash(wanted_schema()) != memory_.mapping_hash) {
-        throw SyncError(ErrorKind::bad_response,
-                        "fields of the module changed while formula fields were read; their "
-                        "refresh begins anew");
-    }
-    absent_.insert(absent.begin(), absent.end());
-    return false;
 }
 
 /// Live rows of the record's very version that have other values.
@@ -249,7 +224,8 @@ void refresh_formulas_on_schedule(const RunContext& context,
         memory.formulas_at = context.clock.wall_seconds();
         return;
     }
-    if (must_wait(context, stream, memory)) {
+    if (must_comparison_wait(
+            context, stream, "refresh of formula fields", memory.is_refresh_put_off)) {
         return;
     }
     if (!memory.formulas) {

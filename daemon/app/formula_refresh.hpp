@@ -36,7 +36,6 @@ private:
     void take_known_columns();
     void refresh_page();
     const ListReader::Page& read_page(Batch& listed, Batch& whole);
-    [[nodiscard]] bool is_believed(const std::vector<std::string>& absent);
     [[nodiscard]] std::set<std::int64_t> changed_rows(const Batch& records);
     void correct(const Batch& records);
 

@@ -21,7 +21,7 @@ void LooseRun::run() {
             first_date_ = reply.date;
             begin();
         } else if (has_new_columns) {
-            prepared_ = recorder_.prepare(wanted_);
+            prepared_ = recorder_.prepare(wanted_, left_out_);
         }
         has_more_ = false;
         if (reply.has_body()) {
@@ -52,7 +52,7 @@ StreamSchema known_loose_schema(Sink& sink, const StreamConfig& stream) {
 /// A new table gets the columns of the first page at once: later ones are new to it, and the file
 /// may not want those.
 void LooseRun::begin() {
-    prepared_ = recorder_.prepare(wanted_);
+    prepared_ = recorder_.prepare(wanted_, left_out_);
     checkpoint_ = recorder_.checkpoint_from(prepared_.state);
     context_.sink.begin_stage(recorder_.key(), prepared_.schema);
     ZOHOSYNCD_FAILPOINT("loose.begun");
@@ -86,8 +86,6 @@ void LooseRun::store_page(std::string& body) {
 void LooseRun::finish() {
     checkpoint_.scan.clear();
     checkpoint_.mapping_hash = mapping_hash(prepared_.schema);
-    std::string said; // Once a run is no more than once an hour.
-    log_left_out(stream_, wanted_, prepared_.schema, said);
     checkpoint_.consistent_as_of = first_date_;
     checkpoint_.staged_rows = staged_rows_;
     recorder_.finish(checkpoint_);

@@ -33,6 +33,7 @@ private:
     Batch batch_;
     std::uint64_t staged_rows_ = 0;
     bool has_more_ = false;
+    std::string left_out_; ///< Columns, as said in this run.
     std::optional<std::chrono::sys_seconds> first_date_;
 };
 

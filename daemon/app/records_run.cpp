@@ -1,5 +1,7 @@
 #include "daemon/app/records_run.hpp"
 
+#include "daemon/app/absent_fields.hpp"
+#include "daemon/app/credit_waits.hpp"
 #include "daemon/app/scan_json.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/core/time.hpp"
@@ -27,13 +29,6 @@ constexpr auto held_check_interval = 1h;
 // Each is a request an hour. No more than a sink takes for single bad rows: a page of nothing but
 // bad ones would block the stream.
 constexpr std::size_t most_retried = 20;
-
-bool has_news_of_absence(const std::vector<std::string>& absent,
-                         const std::set<std::string>& known) {
-    return std::any_of(absent.begin(), absent.end(), [&](const std::string& field) {
-        return !known.contains(field);
-    });
-}
 
 } // namespace
 
@@ -74,7 +69,11 @@ void RecordsRun::run() {
     is_load_ = must_backfill() || (!checkpoint_.consistent_as_of && !checkpoint_.high_water_mark);
     walk(scan);
     if (is_put_off_) {
-        put_off();
+        put_off_run(context_,
+                    stream_,
+                    is_staged() ? "full refresh" : "load of old records",
+                    rows_read_,
+                    memory_);
         return;
     }
     memory_.is_put_off = false;
@@ -149,27 +148,7 @@ void RecordsRun::walk(Scan& scan) {
 
 /// Old records wait while credits are short, page by page.
 bool RecordsRun::must_wait() const {
-    return is_load_ && context_.pressure != nullptr &&
-           !context_.pressure->has_room_for(Deferrable::load);
-}
-
-/// The next run of the stream goes on where this one was; no mark moves. Said once.
-void RecordsRun::put_off() {
-    const std::string what = is_staged() ? "full refresh" : "load of old records";
-    context_.board.update(stream_.endpoint.stream, [&](StreamProgress& line) {
-        line.activity = StreamActivity::backing_off;
-        line.error = "the " + what + " waits for API credits; daemon.credits allows " +
-                     std::to_string(context_.organisation.credits_allowed) + " in 24 hours";
-    });
-    if (!std::exchange(memory_.is_put_off, true)) {
-        log::event(Level::warn,
-                   "put_off",
-                   {kv("stream", stream_.endpoint.stream),
-                    kv("what", what),
-                    kv("rows", rows_read_),
-                    kv("credits_left", context_.gate.credits_left().value_or(0)),
-                    kv("hint", "it goes on as credits come back; changes come first")});
-    }
+    return is_load_ && must_loads_wait(context_);
 }
 
 /// Absence is never deletion; but somebody should look whether the user lost sight of the module.

@@ -48,7 +48,6 @@ private:
     [[nodiscard]] bool must_backfill() const;
     [[nodiscard]] std::chrono::sys_seconds lower_bound() const;
     [[nodiscard]] bool must_wait() const;
-    void put_off();
     void walk(Scan& scan);
     void note_emptiness(bool says_empty);
     void commit_pages(const Scan& scan);

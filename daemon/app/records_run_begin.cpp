@@ -1,4 +1,5 @@
 // Where a run begins: the anchor, a table that was there first, the scan that it takes up.
+#include "daemon/app/absent_fields.hpp"
 #include "daemon/app/records_run.hpp"
 #include "daemon/app/scan_json.hpp"
 #include "daemon/app/wanted_lines.hpp"
@@ -165,8 +166,7 @@ void RecordsRun::prepare(const StreamSchema& wanted) {
     if (std::exchange(memory_.absent_under, wanted_hash_) != wanted_hash_) {
         memory_.absent.clear();
     }
-    prepared_ = recorder_.prepare(wanted);
-    log_left_out(stream_, wanted, prepared_.schema, memory_.left_out);
+    prepared_ = recorder_.prepare(wanted, memory_.left_out);
     mapping_hash_ = mapping_hash(prepared_.schema);
     prepared_.created_table = prepared_.created_table || made_before;
     reader_ =
@@ -191,20 +191,22 @@ void RecordsRun::follow_fields(const Scan& scan) {
                {kv("stream", stream_.endpoint.stream), kv("at", format_utc(scan.progress().at))});
 }
 
-/// A page lacks fields that were asked for. NULL would be written over what their columns hold, so
-/// Zoho is asked first whether they are still there.
+/// Asks Zoho whether fields that a page lacks are still there. Only a stage can not go on without.
 void RecordsRun::look_for_absent(const std::vector<std::string>& absent, const Scan& scan) {
+    if (is_staged()) {
+        ask_for_absent(
+            context_,
+            stream_,
+            absent,
+            memory_.absent,
+            [this] { return wanted_schema(); },
+            wanted_hash_,
+            "the full refresh");
+        return;
+    }
     const auto before = wanted_hash_;
     context_.fields.forget(stream_.endpoint.module);
-    if (is_staged()) {
-        if (mapping_hash(wanted_schema()) != wanted_hash_) {
-            throw SyncError(ErrorKind::bad_response,
-                            "fields of the module changed while it was read; the full refresh "
-                            "begins anew");
-        }
-    } else {
-        follow_fields(scan);
-    }
+    follow_fields(scan);
     if (wanted_hash_ == before) {
         memory_.absent.insert(absent.begin(), absent.end());
     }

@@ -63,19 +63,19 @@ RunRecorder::~RunRecorder() {
     log_values();
 }
 
-PreparedStream RunRecorder::prepare(const StreamSchema& wanted) {
+PreparedStream RunRecorder::prepare(const StreamSchema& wanted, std::string& said) {
     StreamSchema shaped = wanted;
     shaped.is_snapshot = stream_.mode == StreamMode::snapshot;
     shaped.strategy = stream_.merge_strategy;
     PreparedStream prepared = context_.sink.prepare(key_, shaped, stream_.casing);
     require_same_organisation(context_, prepared.state);
+    log_left_out(wanted, prepared.schema, said);
     return prepared;
 }
 
-void log_left_out(const StreamConfig& stream,
-                  const StreamSchema& wanted,
-                  const StreamSchema& prepared,
-                  std::string& said) {
+void RunRecorder::log_left_out(const StreamSchema& wanted,
+                               const StreamSchema& prepared,
+                               std::string& said) const {
     std::string fields;
     for (const auto& column : wanted.columns) {
         const bool is_there = std::ranges::any_of(prepared.columns, [&](const Column& other) {
@@ -88,8 +88,8 @@ void log_left_out(const StreamConfig& stream,
     if (!fields.empty() && fields != said) {
         log::event(Level::warn,
                    "column_names_mismatch",
-                   {kv("stream", stream.endpoint.stream),
-                    kv("table", stream.target.text()),
+                   {kv("stream", stream_.endpoint.stream),
+                    kv("table", stream_.target.text()),
                     kv("fields", fields),
                     kv("hint",
                        "the table has no columns for them, and `add_new_columns: false` adds none: "

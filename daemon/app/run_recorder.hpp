@@ -37,13 +37,6 @@ checkpoint_from(const RunContext& context, const StreamConfig& stream, const Str
 /// Throws SyncError{wrong_org} when the state is of another organisation than the credentials.
 void require_same_organisation(const RunContext& context, const StreamState& state);
 
-/// Says which fields `add_new_columns: false` keeps out of the table, unless `said` is the same
-/// already.
-void log_left_out(const StreamConfig& stream,
-                  const StreamSchema& wanted,
-                  const StreamSchema& prepared,
-                  std::string& said);
-
 /// Says once which items of `select`, `columns` and `transforms` match no field. Zoho's fields may
 /// change, so that such a name is no mistake for certain. Fields of lines match where they are
 /// read.
@@ -74,7 +67,9 @@ public:
     [[nodiscard]] const StreamKey& key() const { return key_; }
 
     /// Prepares the target for the schema, and refuses one that belongs to another organisation.
-    PreparedStream prepare(const StreamSchema& wanted);
+    /// Says which fields `add_new_columns: false` keeps out of the table, unless `said` is that
+    /// already.
+    PreparedStream prepare(const StreamSchema& wanted, std::string& said);
 
     /// See the function of that name.
     [[nodiscard]] Checkpoint checkpoint_from(const StreamState& state) const {
@@ -108,6 +103,8 @@ public:
     void log_finished(const Checkpoint& checkpoint);
 
 private:
+    void
+    log_left_out(const StreamSchema& wanted, const StreamSchema& prepared, std::string& said) const;
     void before_rows();
     void show();
     void log_values();

@@ -1,5 +1,6 @@
 #include "daemon/app/stream_verification.hpp"
 
+#include "daemon/app/credit_waits.hpp"
 #include "daemon/app/loose_verification.hpp"
 #include "daemon/app/records_verification.hpp"
 #include "daemon/core/errors.hpp"
@@ -24,22 +25,6 @@ bool is_due(const RunContext& context, const StreamConfig& stream, StreamMemory&
         memory.verified_at = verified ? verified->at : context.clock.wall_seconds();
     }
     return context.verify_schedule->next_after(*memory.verified_at) <= context.clock.wall_seconds();
-}
-
-/// Verifications wait while credits are short; said once each time.
-bool must_wait(const RunContext& context, const StreamConfig& stream, StreamMemory& memory) {
-    const bool waits =
-        context.pressure != nullptr && !context.pressure->has_room_for(Deferrable::verification);
-    if (waits && !memory.is_verification_put_off) {
-        log::event(log::Level::info,
-                   "put_off",
-                   {log::kv("stream", stream.endpoint.stream),
-                    log::kv("what", "verification"),
-                    log::kv("credits_left", context.gate.credits_left().value_or(0)),
-                    log::kv("hint", "it goes on as credits come back; changes come first")});
-    }
-    memory.is_verification_put_off = waits;
-    return waits;
 }
 
 /// True when it has come to its end.
@@ -100,7 +85,7 @@ void verify_on_schedule(const RunContext& context,
     if (!memory.verification && !is_due(context, stream, memory)) {
         return;
     }
-    if (must_wait(context, stream, memory)) {
+    if (must_comparison_wait(context, stream, "verification", memory.is_verification_put_off)) {
         return;
     }
     if (!memory.verification) {

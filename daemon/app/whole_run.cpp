@@ -1,5 +1,7 @@
 #include "daemon/app/whole_run.hpp"
 
+#include "daemon/app/absent_fields.hpp"
+#include "daemon/app/credit_waits.hpp"
 #include "daemon/app/records_run.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/core/zoho_field.hpp"
@@ -34,8 +36,8 @@ WholeRun::WholeRun(const RunContext& context,
 
 void WholeRun::run() {
     say_why();
-    if (must_wait()) {
-        put_off();
+    if (must_loads_wait(context_)) {
+        put_off_run(context_, stream_, "full refresh", 0, memory_);
         return;
     }
     memory_.is_put_off = false;
@@ -65,8 +67,7 @@ void WholeRun::prepare() {
     if (std::exchange(memory_.absent_under, wanted_hash_) != wanted_hash_) {
         memory_.absent.clear();
     }
-    prepared_ = recorder_.prepare(wanted);
-    log_left_out(stream_, wanted, prepared_.schema, memory_.left_out);
+    prepared_ = recorder_.prepare(wanted, memory_.left_out);
     mapping_hash_ = mapping_hash(prepared_.schema);
 }
 
@@ -78,27 +79,6 @@ void WholeRun::say_why() {
                    {kv("stream", stream_.endpoint.stream),
                     kv("module", stream_.endpoint.module),
                     kv("hint", why_read_whole)});
-    }
-}
-
-bool WholeRun::must_wait() const {
-    return context_.pressure != nullptr && !context_.pressure->has_room_for(Deferrable::load);
-}
-
-void WholeRun::put_off() {
-    context_.board.update(stream_.endpoint.stream, [&](StreamProgress& line) {
-        line.activity = StreamActivity::backing_off;
-        line.error = "the full refresh waits for API credits; daemon.credits allows " +
-                     std::to_string(context_.organisation.credits_allowed) + " in 24 hours";
-    });
-    if (!std::exchange(memory_.is_put_off, true)) {
-        log::event(Level::warn,
-                   "put_off",
-                   {kv("stream", stream_.endpoint.stream),
-                    kv("what", "full refresh"),
-                    kv("rows", 0),
-                    kv("credits_left", context_.gate.credits_left().value_or(0)),
-                    kv("hint", "it goes on as credits come back; changes come first")});
     }
 }
 
@@ -132,25 +112,16 @@ void WholeRun::read_page(WholeList& list) {
         }
         throw;
     }
-    look_for_absent(list.absent());
-}
-
-/// A page lacks fields that were asked for. NULL would be written over what their columns hold, so
-/// Zoho is asked first whether they are still there.
-void WholeRun::look_for_absent(const std::vector<std::string>& absent) {
-    const bool is_known = std::all_of(absent.begin(), absent.end(), [&](const std::string& field) {
-        return memory_.absent.contains(field);
-    });
-    if (is_known) {
-        return;
+    if (has_news_of_absence(list.absent(), memory_.absent)) {
+        ask_for_absent(
+            context_,
+            stream_,
+            list.absent(),
+            memory_.absent,
+            [this] { return wanted_schema(); },
+            wanted_hash_,
+            "the full refresh");
     }
-    context_.fields.forget(stream_.endpoint.module);
-    if (mapping_hash(wanted_schema()) != wanted_hash_) {
-        throw SyncError(
-            ErrorKind::bad_response,
-            "fields of the module changed while it was read; the full refresh begins anew");
-    }
-    memory_.absent.insert(absent.begin(), absent.end());
 }
 
 void WholeRun::store_pages() {

@@ -25,14 +25,11 @@ public:
     void run();
 
 private:
-    [[nodiscard]] bool must_wait() const;
-    void put_off();
     void say_why();
     [[nodiscard]] StreamSchema wanted_schema();
     void prepare();
     void walk();
     void read_page(WholeList& list);
-    void look_for_absent(const std::vector<std::string>& absent);
     void store_pages();
     void finish();
     void finish_trial();

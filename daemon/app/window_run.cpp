@@ -1,5 +1,6 @@
 #include "daemon/app/window_run.hpp"
 
+#include "daemon/app/credit_waits.hpp"
 #include "daemon/app/scan_json.hpp"
 #include "daemon/app/wanted_lines.hpp"
 #include "daemon/core/errors.hpp"
@@ -74,7 +75,7 @@ void WindowRun::run() {
     Scan scan = choose_scan();
     walk(scan);
     if (is_put_off_) {
-        put_off();
+        put_off_run(context_, stream_, "range", rows_read_, memory_);
         return;
     }
     memory_.is_put_off = false;
@@ -105,8 +106,7 @@ void WindowRun::prepare() {
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
     StreamSchema wanted = schema_with_versions(stream_, *fields);
     wanted.lines = wanted_lines(context_, stream_, stop_);
-    prepared_ = recorder_.prepare(wanted);
-    log_left_out(stream_, wanted, prepared_.schema, memory_.left_out);
+    prepared_ = recorder_.prepare(wanted, memory_.left_out);
     mapping_hash_ = mapping_hash(prepared_.schema);
     reader_ =
         std::make_unique<ListReader>(context_.client, stream_.endpoint.module, prepared_.schema);
@@ -143,7 +143,7 @@ bool WindowRun::is_beyond(const Scan& scan) const {
 void WindowRun::walk(Scan& scan) {
     const auto reached_limit = [this] { return stream_.limit && rows_read_ >= *stream_.limit; };
     while (!is_beyond(scan) && !reached_limit()) {
-        if (context_.pressure != nullptr && !context_.pressure->has_room_for(Deferrable::load)) {
+        if (must_loads_wait(context_)) {
             is_put_off_ = true;
             break;
         }
@@ -218,23 +218,6 @@ void WindowRun::finish(const Scan& scan) {
         memory_.window_generation = prepared_.state.generation;
     }
     recorder_.log_finished(checkpoint);
-}
-
-/// The next run goes on where this one was. Said once.
-void WindowRun::put_off() {
-    context_.board.update(stream_.endpoint.stream, [&](StreamProgress& line) {
-        line.activity = StreamActivity::backing_off;
-        line.error = "the range waits for API credits";
-    });
-    if (!std::exchange(memory_.is_put_off, true)) {
-        log::event(Level::warn,
-                   "put_off",
-                   {kv("stream", stream_.endpoint.stream),
-                    kv("what", "range"),
-                    kv("rows", rows_read_),
-                    kv("credits_left", context_.gate.credits_left().value_or(0)),
-                    kv("hint", "it goes on as credits come back; changes come first")});
-    }
 }
 
 } // namespace zohosyncd

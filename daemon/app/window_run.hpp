@@ -35,7 +35,6 @@ private:
     void read_page(Scan& scan);
     void commit(const ScanProgress& progress);
     void finish(const Scan& scan);
-    void put_off();
     [[nodiscard]] bool is_beyond(const Scan& scan) const;
 
     const RunContext& context_;
