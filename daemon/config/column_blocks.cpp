@@ -367,6 +367,7 @@ ColumnRules column_rules_of(const StreamBlock& block) {
     rules.flattens = block.flatten.value == Flatten::parts;
     rules.folds = block.flatten.value == Flatten::record;
     rules.table.adds_columns = block.adds_columns.value.value_or(true);
+    rules.table.adjusts_types = block.adjusts_types.value.value_or(false);
     rules.table.indexes = block.table_keys.value.value_or(std::vector<WantedIndex>{});
     rules.empty_as_null = block.empty_as_null.value.value_or(false);
     rules.null_if = block.null_if.value;

@@ -134,7 +134,13 @@ constexpr Key target_option_table[] = {
      "true",
      "add a column to a table that exists for each field that it lacks; `false` leaves those "
      "fields out"},
-    {"adjust_column_type", boolean, refused, "false", ""},
+    {"adjust_column_type",
+     boolean,
+     honoured,
+     "false",
+     "widen columns of a PostgreSQL table that was there first, where their type is too narrow for "
+     "a "
+     "field's values; those of our own making are widened in any case"},
     {"column_typing", map, refused, "", ""},
     {"table_ddl", string, refused, "", ""},
     {"table_keys",

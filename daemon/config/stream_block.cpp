@@ -403,6 +403,8 @@ StreamBlock read_stream_block(const Block& block, std::string path) {
         result.delete_missing = read_delete_missing(*options);
         result.adds_columns =
             setting(*options, "add_new_columns", options->boolean("add_new_columns"));
+        result.adjusts_types =
+            setting(*options, "adjust_column_type", options->boolean("adjust_column_type"));
         result.table_keys = read_table_keys(*options);
         result.merge_strategy = read_merge_strategy(*options);
         result.pre_sql = string_setting(*options, "pre_sql");
@@ -449,6 +451,7 @@ StreamBlock with_defaults(StreamBlock stream, const StreamBlock& defaults) {
     inherit_option(stream.casing, defaults.casing);
     inherit_option(stream.delete_missing, defaults.delete_missing);
     inherit_option(stream.adds_columns, defaults.adds_columns);
+    inherit_option(stream.adjusts_types, defaults.adjusts_types);
     inherit_option(stream.table_keys, defaults.table_keys);
     inherit_option(stream.merge_strategy, defaults.merge_strategy);
     inherit_option(stream.pre_sql, defaults.pre_sql);

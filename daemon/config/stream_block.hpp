@@ -58,6 +58,7 @@ struct StreamBlock {
     Setting<ColumnCasing> casing;
     Setting<DeleteMissing> delete_missing;
     Setting<bool> adds_columns;
+    Setting<bool> adjusts_types;
     Setting<std::vector<WantedIndex>> table_keys;
     Setting<MergeStrategy> merge_strategy;
     Setting<std::string> pre_sql;  ///< As written: statements, or where they are.

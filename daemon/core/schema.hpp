@@ -90,7 +90,8 @@ struct MetadataColumns {
 
 /// What a file asks of a table beyond Zoho's fields.
 struct TableOptions {
-    bool adds_columns = true; ///< Of Zoho's, to a table that exists.
+    bool adds_columns = true;   ///< Of Zoho's, to a table that exists.
+    bool adjusts_types = false; ///< Of columns that somebody else made, where they are too narrow.
     MetadataColumns metadata = {};
     std::vector<WantedIndex> indexes = {};
 

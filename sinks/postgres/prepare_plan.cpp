@@ -60,6 +60,26 @@ bool is_text(const std::string& type) {
     return type == "text" || type == "character varying" || type == "bpchar" || type == "citext";
 }
 
+/// The same for a column that somebody else made, whose type may be any; those that we do not know
+/// how to widen count as wide enough.
+std::string widened_foreign(const Attribute& attribute, ColumnType wanted) {
+    const auto& type = attribute.type;
+    const bool is_limited = attribute.declared.find('(') != std::string::npos;
+    const bool wants_number = wanted == ColumnType::bigint || wanted == ColumnType::numeric;
+    const bool is_integer = type == "smallint" || type == "integer";
+    if (is_text(type)) {
+        return is_limited ? "text" : "";
+    }
+    if (is_integer && wanted == ColumnType::bigint) {
+        return "bigint";
+    }
+    if (is_integer || type == "real" || type == "double precision" ||
+        (type == "numeric" && is_limited)) {
+        return wants_number ? "numeric" : "text";
+    }
+    return widened(type, wanted);
+}
+
 /// ALTER COLUMN TYPE writes the table anew while nobody can read it: that is a second or so.
 constexpr std::uint64_t most_rewritten = 64ULL << 20;
 
@@ -138,6 +158,10 @@ private:
                (wanted_.version_column && &column == &wanted_.columns[*wanted_.version_column]);
     }
 
+    [[nodiscard]] bool may_rewrite(const Attribute& attribute) const {
+        return table_->kind == 'r' && !attribute.is_used && table_->bytes <= most_rewritten;
+    }
+
     [[nodiscard]] ColumnFit fit(const KnownColumn& known, const Column& column) const {
         const auto* attribute = table_ ? table_->find(known.name) : nullptr;
         if (attribute == nullptr || is_followed(column)) {
@@ -150,6 +174,9 @@ private:
                                      attribute->type == "jsonb";
         const bool is_as_recorded = known.column_type == to_string(column.type);
         if (known.adopted || !is_type_of_ours) {
+            if (!type_to_adjust(*attribute, column).empty()) {
+                return ColumnFit::widened;
+            }
             // What the field was when the column was taken over is followed; not what it became.
             const bool holds = is_as_recorded || is_text(attribute->type) ||
                                (is_type_of_ours && widened(attribute->type, column.type).empty());
@@ -158,9 +185,15 @@ private:
         if (widened(attribute->type, column.type).empty()) {
             return ColumnFit::as_is;
         }
-        const bool may_rewrite =
-            table_->kind == 'r' && !attribute->is_used && table_->bytes <= most_rewritten;
-        return may_rewrite ? ColumnFit::widened : ColumnFit::none;
+        return may_rewrite(*attribute) ? ColumnFit::widened : ColumnFit::none;
+    }
+
+    /// What a column that somebody else made is to become; empty: it stays.
+    [[nodiscard]] std::string type_to_adjust(const Attribute& attribute,
+                                             const Column& column) const {
+        return wanted_.options.adjusts_types && may_rewrite(attribute)
+                   ? widened_foreign(attribute, column.type)
+                   : std::string{};
     }
 
     void rename_columns() {
@@ -322,8 +355,10 @@ private:
                 plan_.adds_columns = plan_.adds_columns || !column.is_left_out();
                 continue;
             }
-            if (ours && !is_followed(column) && !widened(attribute->type, column.type).empty()) {
-                const auto type = widened(attribute->type, column.type);
+            const auto type = is_followed(column) ? std::string{}
+                              : ours              ? widened(attribute->type, column.type)
+                                                  : type_to_adjust(*attribute, column);
+            if (!type.empty()) {
                 add("ALTER COLUMN " + quote_identifier(name) + " TYPE " + type + " USING " +
                     quote_identifier(name) + "::" + type);
             }

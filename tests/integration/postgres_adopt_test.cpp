@@ -49,6 +49,35 @@ TEST_CASE("PostgreSQL: an adopted table's types are followed") {
         "0/1/0/0");
 }
 
+TEST_CASE("PostgreSQL: an adopted table's types are widened where that is wanted") {
+    PostgresTarget target;
+    target.run("CREATE SCHEMA zoho_crm; CREATE TABLE zoho_crm.leads (id varchar(30) PRIMARY KEY, "
+               "last_name varchar(20), modified_time timestamp, amount numeric(10,2), active "
+               "integer, owner json, seats smallint, born date, code char(3)); INSERT INTO "
+               "zoho_crm.leads VALUES ('1', 'Ada', '2026-01-01', 1.24, 1, '{}', 7, NULL, 'abc'); "
+               "CREATE VIEW zoho_crm.amounts AS SELECT amount FROM zoho_crm.leads");
+    auto sink = target.sink();
+    sink->migrate();
+    auto wanted = leads();
+    wanted.options.adjusts_types = true;
+    const auto stream = sink->prepare(key_of(leads()), wanted, ColumnCasing::snake);
+
+    CHECK(target.value("SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' "
+                       "ORDER BY attnum) FROM pg_attribute WHERE attrelid = "
+                       "'zoho_crm.leads'::regclass AND attnum > 0 AND attname NOT LIKE '\\_%'") ==
+          "id character varying(30), last_name text, modified_time timestamp without time zone, "
+          "amount numeric(10,2), active text, owner json, seats bigint, born date, code "
+          "character(3)"); // Key and version are followed, and a view holds on to amount.
+    CHECK(target.value("SELECT last_name || active || seats FROM zoho_crm.leads") == "Ada17");
+    CHECK(sink->prepare(key_of(leads()), wanted, ColumnCasing::snake).schema.columns.size() ==
+          wanted.columns.size());
+
+    wanted.columns[6].type = ColumnType::numeric; // Of a column that was taken over before.
+    sink->prepare(key_of(leads()), wanted, ColumnCasing::snake);
+    CHECK(target.value("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = "
+                       "'zoho_crm.leads'::regclass AND attname = 'seats'") == "numeric");
+}
+
 TEST_CASE("PostgreSQL: a column of ours is widened, one of the user's is not") {
     Prepared<PostgresTarget> p;
     Batch batch(leads().columns.size());

@@ -171,9 +171,6 @@ TEST_CASE("what this version can not honour is refused by name") {
         {"source_options: {max_decimals: two}",
          "source_options.max_decimals",
          "expected a whole number from 0 to 1000, or -1"},
-        {"target_options: {adjust_column_type: true}",
-         "target_options.adjust_column_type",
-         "`adjust_column_type` is not supported by this version (except for `false`)"},
         {"target_options: {pre_sql: 'select {nonsense}'}",
          "target_options.pre_sql",
          "there is no variable {nonsense}; braces around a word are always one, so write an array "

@@ -15,13 +15,14 @@ TEST_CASE("keys of a table are lists of columns, or of lists, or named (17, 67)"
     const auto loaded = load_streams(R"(
 defaults:
   object: crm.{stream_name}
-  target_options: { add_new_columns: no, table_keys: { unique: Email } }
+  target_options: { add_new_columns: no, adjust_column_type: yes, table_keys: { unique: Email } }
 streams:
   leads:
   deals: { target_options: { column_casing: upper } }
   calls:
     target_options:
       add_new_columns: yes
+      adjust_column_type: no
       table_keys:
         primary: [[ID]]
         Unique: [Subject, [Who_Id, What_Id]]
@@ -31,10 +32,12 @@ streams:
     CHECK(loaded.problems == Texts{});
     const auto& leads = loaded.stream("leads").columns.table;
     CHECK_FALSE(leads.adds_columns);
+    CHECK(leads.adjusts_types);
     CHECK(leads.indexes == Indexes{{"", {"Email"}, true}});
     CHECK(loaded.stream("deals").columns.table == leads);
     const auto& calls = loaded.stream("calls").columns.table;
     CHECK(calls.adds_columns);
+    CHECK_FALSE(calls.adjusts_types);
     CHECK(calls.indexes == Indexes{{"", {"Subject"}, true},
                                    {"", {"Who_Id", "What_Id"}, true},
                                    {"", {"Status"}, false},
