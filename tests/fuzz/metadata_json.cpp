@@ -1,6 +1,7 @@
 // The small replies. The first line says which: fields, modules, org, deleted, users.
 
 #include "daemon/core/errors.hpp"
+#include "daemon/core/folding.hpp"
 #include "daemon/core/identifiers.hpp"
 #include "daemon/core/number.hpp"
 #include "daemon/core/slices.hpp"
@@ -75,6 +76,17 @@ void check_slices(const StreamSchema& schema) {
     ensure(covered.size() == names.size(), "no field is dropped");
 }
 
+/// Details add columns that lists are not asked for, and change nothing else.
+void check_details(const std::vector<ZohoField>& fields, const StreamSchema& plain) {
+    ColumnRules rules;
+    rules.has_details = true;
+    const StreamSchema schema = schema_of_records({"zoho_crm", "leads"}, fields, {}, rules);
+    check_column_names(schema);
+    ensure(fields_to_ask(asked_schema(schema)) == fields_to_ask(plain), "lists are asked alike");
+    ensure(mapping_hash(schema) == mapping_hash(plain), "and need not be read again");
+    ensure(schema.version_column || !schema.has_details(), "without a version there are none");
+}
+
 void check_fields(const std::string& body) {
     std::vector<ZohoField> fields;
     if (!is_accepted([&] { fields = parse_fields(body); })) {
@@ -95,6 +107,7 @@ void check_fields(const std::string& body) {
     }
     check_column_names(schema);
     check_slices(schema);
+    check_details(fields, schema);
     if (names.size() == fields.size()) {
         std::reverse(fields.begin(), fields.end());
         ensure(mapping_hash(schema_of_records({"zoho_crm", "leads"}, fields)) ==
