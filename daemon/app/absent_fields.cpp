@@ -16,15 +16,13 @@ bool has_news_of_absence(const std::vector<std::string>& absent,
 void ask_for_absent(const RunContext& context,
                     const StreamConfig& stream,
                     const std::vector<std::string>& absent,
-                    std::set<std::string>& known,
-                    const std::function<StreamSchema()>& schema,
-                    const std::string& hash,
-                    const char* what) {
+                    const LackingRead& lacking,
+                    std::set<std::string>& known) {
     context.fields.forget(stream.endpoint.module);
-    if (mapping_hash(schema()) != hash) {
+    if (mapping_hash(lacking.wanted()) != lacking.hash) {
         throw SyncError(ErrorKind::bad_response,
-                        std::string("fields of the module changed while it was read; ") + what +
-                            " begins anew");
+                        std::string("fields of the module changed while it was read; ") +
+                            lacking.what + " begins anew");
     }
     known.insert(absent.begin(), absent.end());
 }

@@ -16,14 +16,19 @@ namespace zohosyncd {
 [[nodiscard]] bool has_news_of_absence(const std::vector<std::string>& absent,
                                        const std::set<std::string>& known);
 
-/// Asks so. The fields are known to be absent then, unless the schema is not the one whose
-/// mapping_hash is `hash` any more: throws SyncError{bad_response}, as `what` has to begin anew.
+/// What lacked fields.
+struct LackingRead {
+    const char* what;                     ///< For people: "the full refresh".
+    std::string hash;                     ///< mapping_hash of what was asked for.
+    std::function<StreamSchema()> wanted; ///< What would be asked for now.
+};
+
+/// Asks so. The fields are known to be absent then, unless others are wanted by now: throws
+/// SyncError{bad_response}, as the reading has to begin anew.
 void ask_for_absent(const RunContext& context,
                     const StreamConfig& stream,
                     const std::vector<std::string>& absent,
-                    std::set<std::string>& known,
-                    const std::function<StreamSchema()>& schema,
-                    const std::string& hash,
-                    const char* what);
+                    const LackingRead& lacking,
+                    std::set<std::string>& known);
 
 } // namespace zohosyncd

@@ -142,14 +142,13 @@ void FormulaWalk::refresh_page() {
         memory_.found.at = page.date.value_or(context_.organisation.first_contact);
     }
     if (has_news_of_absence(page.absent, absent_)) {
-        ask_for_absent(
-            context_,
-            stream_,
-            page.absent,
-            absent_,
-            [this] { return wanted_schema(); },
-            memory_.mapping_hash,
-            "the refresh of formula fields");
+        ask_for_absent(context_,
+                       stream_,
+                       page.absent,
+                       {"the refresh of formula fields",
+                        memory_.mapping_hash,
+                        [this] { return wanted_schema(); }},
+                       absent_);
         return; // Read again.
     }
     correct(listed);

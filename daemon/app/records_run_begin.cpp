@@ -194,14 +194,11 @@ void RecordsRun::follow_fields(const Scan& scan) {
 /// Asks Zoho whether fields that a page lacks are still there. Only a stage can not go on without.
 void RecordsRun::look_for_absent(const std::vector<std::string>& absent, const Scan& scan) {
     if (is_staged()) {
-        ask_for_absent(
-            context_,
-            stream_,
-            absent,
-            memory_.absent,
-            [this] { return wanted_schema(); },
-            wanted_hash_,
-            "the full refresh");
+        ask_for_absent(context_,
+                       stream_,
+                       absent,
+                       {"the full refresh", wanted_hash_, [this] { return wanted_schema(); }},
+                       memory_.absent);
         return;
     }
     const auto before = wanted_hash_;

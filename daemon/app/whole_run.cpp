@@ -113,14 +113,11 @@ void WholeRun::read_page(WholeList& list) {
         throw;
     }
     if (has_news_of_absence(list.absent(), memory_.absent)) {
-        ask_for_absent(
-            context_,
-            stream_,
-            list.absent(),
-            memory_.absent,
-            [this] { return wanted_schema(); },
-            wanted_hash_,
-            "the full refresh");
+        ask_for_absent(context_,
+                       stream_,
+                       list.absent(),
+                       {"the full refresh", wanted_hash_, [this] { return wanted_schema(); }},
+                       memory_.absent);
     }
 }
 

@@ -214,7 +214,7 @@ StreamSchema schema_of_records(const TableName& target,
                                const FieldSelection& select,
                                const ColumnRules& rules) {
     if (rules.folds) {
-        ColumnRules unfolded;
+        const ColumnRules unfolded;
         auto schema = folded_schema(
             schema_of_records(target, fields, selection_to_fold(select), unfolded), select);
         schema.options = rules.table_for(schema.columns);

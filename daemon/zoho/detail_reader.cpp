@@ -92,8 +92,8 @@ ColumnType type_of(const std::string& key, const json& value) {
 }
 
 json parsed(const std::string& text) {
-    json list = json::parse(text, nullptr, false);
-    return list.is_array() ? list : json::array();
+    auto list = json::parse(text, nullptr, false);
+    return list.is_array() ? std::move(list) : json::array();
 }
 
 void quarantine_all_of(std::vector<Quarantined>& entries, std::size_t from, std::int64_t record) {
@@ -138,6 +138,7 @@ DetailReader::DetailReader(ApiClient& client,
                            std::vector<Column> columns)
     : client_(client), module_(std::move(module)), columns_(std::move(columns)),
       record_(first_field + tables.size() + columns_.size()) {
+    fields_.reserve(tables.size());
     for (const auto& table : tables) {
         fields_.push_back(table.field);
     }
@@ -164,12 +165,14 @@ void DetailReader::require_record(const Batch& rows, std::int64_t id) const {
 }
 
 DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
-    std::vector<bool> is_there;
-    for (const auto& field : fields_) {
-        is_there.push_back(has_field(*reply.body, field));
+    // Looked for before the decoder may change the body.
+    std::vector<bool> has_lines(fields_.size());
+    std::vector<bool> has_value(columns_.size());
+    for (std::size_t i = 0; i < fields_.size(); ++i) {
+        has_lines[i] = has_field(*reply.body, fields_[i]);
     }
-    for (const auto& column : columns_) {
-        is_there.push_back(has_field(*reply.body, column.source()));
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+        has_value[i] = has_field(*reply.body, columns_[i].source());
     }
     record_.clear();
     record_.quarantined().clear();
@@ -187,7 +190,7 @@ DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
     out.fields.assign(fields_.size(), {});
     for (std::size_t i = 0; i < fields_.size(); ++i) {
         const auto& value = record_.column(first_field + i);
-        if (is_there[i]) {
+        if (has_lines[i]) {
             out.fields[i].json = value.is_null(0) ? "[]" : std::string(value.value(0));
             out.fields[i].is_cut =
                 !has_more.is_null(0) && is_cut(std::string(has_more.value(0)), fields_[i]);
@@ -195,7 +198,7 @@ DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
     }
     out.values.assign(columns_.size(), {});
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-        if (is_there[fields_.size() + i]) {
+        if (has_value[i]) {
             out.values[i] = json_of(record_.column(first_field + fields_.size() + i));
         }
     }
@@ -208,9 +211,10 @@ std::optional<ApiReply>
 DetailReader::get(std::int64_t id, const std::string& action, const std::stop_token& stop) {
     try {
         ZOHOSYNCD_FAILPOINT("single.request");
-        auto reply = client_.get({"/" + module_ + "/" + std::to_string(id) + action, {}, {}}, stop);
+        const auto reply =
+            client_.get({"/" + module_ + "/" + std::to_string(id) + action, {}, {}}, stop);
         ZOHOSYNCD_FAILPOINT("single.decoded");
-        return reply.has_body() ? std::optional(std::move(reply)) : std::nullopt;
+        return reply.has_body() ? std::optional(reply) : std::nullopt;
     } catch (const SyncError& error) {
         if (error.zoho_code() == "INVALID_DATA" ||
             (error.http_status() == 404 && error.zoho_code().empty())) {
@@ -257,9 +261,9 @@ bool DetailReader::read_whole_text(RecordDetails& out, const std::stop_token& st
     if (!reply) {
         return false;
     }
-    std::vector<bool> is_there;
-    for (const auto i : texts_) {
-        is_there.push_back(has_field(*reply->body, columns_[i].source()));
+    std::vector<bool> is_there(texts_.size());
+    for (std::size_t i = 0; i < texts_.size(); ++i) {
+        is_there[i] = has_field(*reply->body, columns_[texts_[i]].source());
     }
     Batch texts(1 + texts_.size());
     (void)text_decoder_.decode(*reply->body, "data", texts);

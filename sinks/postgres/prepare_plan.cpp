@@ -196,6 +196,16 @@ private:
                    : std::string{};
     }
 
+    /// Of a column that the table has; empty: it stays.
+    [[nodiscard]] std::string new_type(const Attribute& attribute, std::size_t i) const {
+        const auto& column = wanted_.columns[i];
+        if (is_followed(column)) {
+            return {};
+        }
+        const bool is_ours = known_[i] != nullptr && !known_[i]->adopted;
+        return is_ours ? widened(attribute.type, column.type) : type_to_adjust(attribute, column);
+    }
+
     void rename_columns() {
         for (const auto& [from, to] : plan_.renames) {
             if (table_->find(from) != nullptr) {
@@ -355,10 +365,7 @@ private:
                 plan_.adds_columns = plan_.adds_columns || !column.is_left_out();
                 continue;
             }
-            const auto type = is_followed(column) ? std::string{}
-                              : ours              ? widened(attribute->type, column.type)
-                                                  : type_to_adjust(*attribute, column);
-            if (!type.empty()) {
+            if (const auto type = new_type(*attribute, i); !type.empty()) {
                 add("ALTER COLUMN " + quote_identifier(name) + " TYPE " + type + " USING " +
                     quote_identifier(name) + "::" + type);
             }

@@ -189,7 +189,7 @@ std::string in_groups(const std::vector<std::string>& terms, const std::string& 
 }
 
 std::string holds(const Column& column, const std::string& held, const std::string& given) {
-    const auto same = held + " IS " + given;
+    auto same = held + " IS " + given;
     if (!column.is_detail || !column.list_limit) {
         return same;
     }

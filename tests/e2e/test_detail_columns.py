@@ -25,7 +25,7 @@ class DetailColumns(EndToEnd):
             {"api_name": STORY, "data_type": "richtext", "filled": True}])
         self.home = self.install(self.sim, target, streams={"leads": None, "quotes": None})
         self.home.inputs["scopes"] = COUNTING
-        self.home.inputs["rate"] = 40
+        self.home.inputs["rate"] = 200
         self.home.daemon.update({"details": "all", **daemon})
         self.home.write()
 
@@ -105,7 +105,7 @@ class DetailColumns(EndToEnd):
                 self.assertGreater(len(asked), 10)
                 # The record once more after each, to see that it is still of that version.
                 self.assertEqual(len(self.singles()), len(self.live()) + len(self.live("Quotes")) + len(asked))
-                self.assertLessEqual(most_arrivals(self.requests_of("single", "text")), 20)
+                self.assertLessEqual(most_arrivals(self.requests_of("single", "text")), 100)
 
     def comes_and_goes(self, target):
         self.prepare(target, leads=40, details="line_items", metadata="1s")

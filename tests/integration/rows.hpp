@@ -39,13 +39,13 @@ Batch leads_of(std::initializer_list<Lead> rows);
 /// What a run that goes on would store: generation as prepared, no mark.
 Checkpoint checkpoint_of(const PreparedStream& prepared);
 
-/// A sink that is migrated and prepared for leads().
-template <class Target> struct Prepared {
+/// A sink that is migrated and prepared for leads(), or for what else that table is to hold.
+template <class Target, StreamSchema (*Wanted)() = leads> struct Prepared {
     Target target;
     std::unique_ptr<Sink> sink = target.sink();
     int migrations = sink->migrate();
     StreamKey key = key_of(leads());
-    PreparedStream stream = sink->prepare(key, leads(), ColumnCasing::snake);
+    PreparedStream stream = sink->prepare(key, Wanted(), ColumnCasing::snake);
 
     WriteStats write(const Batch& batch) {
         return sink->write(key, stream.schema, {&batch, nullptr}, checkpoint_of(stream));

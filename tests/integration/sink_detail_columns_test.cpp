@@ -56,33 +56,31 @@ std::string beginning() {
     return text;
 }
 
-template <class Target> struct WithDetails {
-    Target target;
-    std::unique_ptr<Sink> sink = target.sink();
-    int migrations = sink->migrate();
-    StreamKey key = key_of(leads());
-    PreparedStream stream = sink->prepare(key, with_details(), ColumnCasing::snake);
+StreamSchema details_wanted() {
+    return with_details();
+}
 
+template <class Target> struct WithDetails : Prepared<Target, details_wanted> {
     void prepare(const StreamSchema& wanted) {
-        stream = sink->prepare(key, wanted, ColumnCasing::snake);
+        this->stream = this->sink->prepare(this->key, wanted, ColumnCasing::snake);
     }
 
     Batch listed(std::int64_t id, int version, const std::string& text) {
-        Batch batch(stream.schema.columns.size());
+        Batch batch(this->stream.schema.columns.size());
         add_lead(batch, id, version, "Ada", {{}, {}, {}, {}, {}, text});
         return batch;
     }
 
     WriteStats write(std::int64_t id, int version, const std::string& text) {
         const auto batch = listed(id, version, text);
-        return sink->write(key, stream.schema, {&batch, nullptr}, checkpoint_of(stream));
+        return Prepared<Target, details_wanted>::write(batch);
     }
 
     /// Id, version and the columns that details fill.
     StreamSchema details_schema() {
         StreamSchema schema;
-        schema.target = stream.schema.target;
-        const auto& columns = stream.schema.columns;
+        schema.target = this->stream.schema.target;
+        const auto& columns = this->stream.schema.columns;
         schema.columns = {columns[0], columns[2]};
         std::copy(
             columns.begin() + story_column, columns.end(), std::back_inserter(schema.columns));
@@ -107,7 +105,7 @@ template <class Target> struct WithDetails {
             page.columns.column(3).append(helpers);
         }
         page.columns.end_row(id, at(version));
-        return sink->write_details(schema, {}, page);
+        return this->sink->write_details(schema, {}, page);
     }
 
     std::string story_of(std::int64_t id) { return value_of("story", id); }
@@ -115,12 +113,12 @@ template <class Target> struct WithDetails {
     std::string helpers_of(std::int64_t id) { return value_of("helpers", id); }
 
     std::string value_of(const std::string& column, std::int64_t id) {
-        return target.value("SELECT " + column + " FROM " + Target::table("leads") +
-                            " WHERE id = " + std::to_string(id));
+        return this->target.value("SELECT " + column + " FROM " + Target::table("leads") +
+                                  " WHERE id = " + std::to_string(id));
     }
 
     std::string waiting() {
-        return std::to_string(sink->details_backlog(leads().target).value_or(999));
+        return std::to_string(this->sink->details_backlog(leads().target).value_or(999));
     }
 };
 
