@@ -272,20 +272,14 @@ bool lacks_listed_fields(std::span<const Column> columns,
                          std::span<const std::string> names,
                          std::span<const KnownColumn> known,
                          const std::function<bool(const std::string&)>& had) {
-    const auto holds_values = [&](const Column& column, const std::string& name) {
-        bool is_retired = false;
-        for (const auto& before : known) {
-            is_retired = is_retired || (before.name == name && before.retired);
-            const bool was_renamed =
-                before.field_id == field_key(column) && before.api_name != column.api_name;
-            if (was_renamed && !before.retired && had(before.name)) {
-                return true;
-            }
-        }
+    const auto holds_values = [&](const std::string& name) {
+        const bool is_retired = std::ranges::any_of(known, [&](const KnownColumn& before) {
+            return before.name == name && before.retired;
+        });
         return had(name) && !is_retired;
     };
     for (std::size_t i = 0; i < columns.size(); ++i) {
-        if (!field_key(columns[i]).empty() && !holds_values(columns[i], names[i])) {
+        if (!field_key(columns[i]).empty() && !holds_values(names[i])) {
             return true;
         }
     }

@@ -54,9 +54,9 @@ void leave_out_new_columns(StreamSchema& schema,
                            std::span<const KnownColumn> known,
                            const std::function<bool(const std::string&)>& has);
 
-/// Whether the rows of a table lack values of a field that Zoho lists: its column is new, or in use
-/// again. `had` tells what columns the table had, `known` what was known of them; `names` are those
-/// of the columns now.
+/// Whether the rows of a table may lack values of a field that Zoho lists: its column is new, in
+/// use again, or renamed, as under its old name replies lacked it for a while. `had` tells what
+/// columns the table had, `known` what was known of them; `names` are those of the columns now.
 bool lacks_listed_fields(std::span<const Column> columns,
                          std::span<const std::string> names,
                          std::span<const KnownColumn> known,

@@ -273,7 +273,7 @@ TEST_CASE_TEMPLATE("records wait again for what their lines had no place for",
     CHECK(prepare() == "2 1");
 }
 
-TEST_CASE_TEMPLATE("a field of lines that is renamed keeps its column",
+TEST_CASE_TEMPLATE("a field of lines that is renamed keeps its column, and is read once more",
                    Target,
                    ZOHOSYNCD_ALL_TARGETS) {
     WithLines<Target> p;
@@ -293,7 +293,7 @@ TEST_CASE_TEMPLATE("a field of lines that is renamed keeps its column",
 
     with("Unit_Type");
 
-    CHECK(p.waiting().empty());
+    CHECK(p.waiting() == "1"); // A reply under the old name may have lacked it.
     CHECK(p.schema.lines[0].columns.back().name == "unit_type");
     CHECK(p.lines_of(1) == "11:1:a");
 }
