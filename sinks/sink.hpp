@@ -27,6 +27,7 @@ struct WriteStats {
     std::uint64_t settled = 0;
     std::uint64_t refused = 0;  ///< Values and records that the target itself did not take.
     std::uint64_t released = 0; ///< Entries that left quarantine, as their records are whole now.
+    bool is_outdated = false;   ///< Of details alone: nothing was done, as they lack something.
 };
 
 /// A deletion learnt from the source.
@@ -144,10 +145,14 @@ public:
         return {};
     }
 
+    /// Raised whenever the rows of the table have to wait for their details anew, because there is
+    /// a place for further ones. To be asked before it is decided what to read.
+    virtual std::int64_t details_generation(const TableName&) { return 0; }
+
     /// Writes the lines of records whose live row still has the version that they were read at,
     /// sets _details_at there and removes the lines that such a record has no more; all in one
-    /// transaction. Nothing happens to the lines of other records. `tables` as prepare() named
-    /// them. The statistics are about lines.
+    /// transaction. Nothing happens to the lines of other records, and nothing at all when the page
+    /// is of another generation. `tables` as prepare() named them. The statistics are about lines.
     virtual WriteStats
     write_details(const StreamSchema&, const std::vector<LineTable>&, const DetailsPage&) {
         return {};

@@ -76,6 +76,7 @@ DetailsProgress DetailsRun::advance() {
     const auto backlog = context_.sink.details_backlog(stream_.target);
     if (backlog.value_or(0) == 0) {
         memory_.tried.clear();
+        memory_.written_in_vain.clear();
         if (std::exchange(memory_.filled, 0) > 0) {
             log::event(Level::info, "details_filled", {kv("stream", key_.stream)});
         }
@@ -101,13 +102,7 @@ DetailsProgress DetailsRun::advance() {
     if (!is_ready) {
         return progress;
     }
-    try {
-        read(rows, progress);
-    } catch (const SyncError&) {
-        commit();
-        throw;
-    }
-    commit();
+    fill(rows, progress);
     budget_.settle(context_.sink);
     note_progress(progress);
     return progress;
@@ -135,22 +130,62 @@ bool DetailsRun::add_columns() {
     return true;
 }
 
-/// False when there is nothing to read records for.
+/// False when there is nothing to read records for. What is wanted may change under way, also by
+/// what is prepared here: then it is decided anew.
 bool DetailsRun::prepare() {
-    if (!add_columns()) {
-        return false;
+    const auto records = schema_;
+    do {
+        generation_ = context_.sink.details_generation(stream_.target);
+        schema_ = records;
+        if (!add_columns()) {
+            return false;
+        }
+        schema_.lines = wanted_lines(context_, stream_, stop_);
+        if (!schema_.has_details()) {
+            return false;
+        }
+        schema_.lines = context_.sink.prepare_lines(key_, schema_, stream_.casing);
+    } while (context_.sink.details_generation(stream_.target) != generation_ &&
+             !stop_.stop_requested());
+    return !stop_.stop_requested();
+}
+
+void DetailsRun::fill(const std::vector<Row>& rows, DetailsProgress& progress) {
+    try {
+        try {
+            read(rows, progress);
+        } catch (const SyncError&) {
+            commit();
+            throw;
+        }
+        commit();
+    } catch (const SyncError& error) {
+        if (!is_outdated(error)) {
+            throw;
+        }
+        forget_records();
     }
-    schema_.lines = wanted_lines(context_, stream_, stop_);
-    if (!schema_.has_details()) {
-        return false;
-    }
-    schema_.lines = context_.sink.prepare_lines(key_, schema_, stream_.casing);
-    return true;
+}
+
+/// Whether a column was renamed under way, so that the target does not know it by its name any
+/// more. The rows wait on.
+bool DetailsRun::is_outdated(const SyncError& error) {
+    return error.kind() == ErrorKind::schema_conflict &&
+           context_.sink.details_generation(stream_.target) != generation_;
+}
+
+void DetailsRun::forget_records() {
+    records_.clear();
+    bytes_ = 0;
 }
 
 bool DetailsRun::was_tried(const Row& row) {
     const auto written = memory_.written.find(row.id);
     if (written != memory_.written.end() && written->second == row.version) {
+        const auto [before, is_first] = memory_.written_in_vain.emplace(row.id, row.version);
+        if (is_first || std::exchange(before->second, row.version) != row.version) {
+            return false;
+        }
         memory_.tried[row.id] = {row.version, context_.clock.now()};
         return true;
     }
@@ -169,11 +204,13 @@ std::vector<DetailsRun::Row> DetailsRun::waiting_rows(DetailsProgress& progress)
     const auto all = context_.sink.rows_without_details(schema_, limit);
     if (all.size() < limit) {
         // Whatever waits no more may wait again one day, and then for another reason.
-        std::erase_if(memory_.tried, [&](const auto& tried) {
+        const auto waits_no_more = [&](const auto& entry) {
             return std::none_of(all.begin(), all.end(), [&](const RowVersion& waiting) {
-                return waiting.id == tried.first;
+                return waiting.id == entry.first;
             });
-        });
+        };
+        std::erase_if(memory_.tried, waits_no_more);
+        std::erase_if(memory_.written_in_vain, waits_no_more);
     }
     std::vector<Row> rows;
     for (const auto& waiting : all) {
@@ -297,6 +334,29 @@ void DetailsRun::commit() {
     auto page = decode_lines(records_, schema_.lines);
     auto schema = schema_;
     page.columns = decode_columns(records_, schema);
+    page.generation = generation_;
+    ZOHOSYNCD_FAILPOINT("details.commit");
+    const auto stats = context_.sink.write_details(schema, schema_.lines, page);
+    ZOHOSYNCD_FAILPOINT("details.committed");
+    if (stats.is_outdated) {
+        forget_records();
+        return;
+    }
+    note_records();
+    memory_.filled += records_.size();
+    note_values(page, stats);
+    log::event(Level::debug,
+               "details_committed",
+               {kv("stream", key_.stream),
+                kv("rows", records_.size()),
+                kv("inserted", stats.inserted),
+                kv("updated", stats.updated),
+                kv("deleted", stats.deleted)});
+    forget_records();
+}
+
+/// What became of the records that were written.
+void DetailsRun::note_records() {
     for (const auto& record : records_) {
         if (record.is_text_cut) {
             log::event(Level::warn,
@@ -321,20 +381,6 @@ void DetailsRun::commit() {
         }
         memory_.written[record.id] = record.version;
     }
-    ZOHOSYNCD_FAILPOINT("details.commit");
-    const auto stats = context_.sink.write_details(schema, schema_.lines, page);
-    ZOHOSYNCD_FAILPOINT("details.committed");
-    memory_.filled += records_.size();
-    note_values(page, stats);
-    log::event(Level::debug,
-               "details_committed",
-               {kv("stream", key_.stream),
-                kv("rows", records_.size()),
-                kv("inserted", stats.inserted),
-                kv("updated", stats.updated),
-                kv("deleted", stats.deleted)});
-    records_.clear();
-    bytes_ = 0;
 }
 
 /// Counts only: what the values were is nobody's business in a log.

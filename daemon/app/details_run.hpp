@@ -3,6 +3,7 @@
 #include "daemon/app/details_budget.hpp"
 #include "daemon/app/run_context.hpp"
 #include "daemon/core/details.hpp"
+#include "daemon/core/errors.hpp"
 #include "daemon/zoho/detail_reader.hpp"
 
 #include <chrono>
@@ -25,8 +26,11 @@ struct DetailsMemory {
     /// Records that were read and still wait: gone, or of another version than their row. Asked for
     /// again when their row is of another version, or later.
     std::map<std::int64_t, Tried> tried;
-    /// Written with the last commit: whatever of it still waits was tried.
+    /// Written with the last commit. What of it still waits is read once more: its table may have
+    /// got a place for further details just then. What waits even so was tried: its row's version
+    /// can not be met, as with fractions of a second in a table that was there first.
     std::map<std::int64_t, std::chrono::sys_seconds> written;
+    std::map<std::int64_t, std::chrono::sys_seconds> written_in_vain;
     bool is_put_off = false;  ///< It waits for credits, and that was said.
     std::uint64_t filled = 0; ///< Records since there last was none that waited.
 };
@@ -60,13 +64,17 @@ private:
 
     [[nodiscard]] StreamSchema records_schema() const;
     [[nodiscard]] bool add_columns();
-    bool prepare();
+    [[nodiscard]] bool prepare();
+    void fill(const std::vector<Row>& rows, DetailsProgress& progress);
+    [[nodiscard]] bool is_outdated(const SyncError& error);
+    void forget_records();
     [[nodiscard]] std::vector<Row> waiting_rows(DetailsProgress& progress);
     [[nodiscard]] bool was_tried(const Row& row);
     [[nodiscard]] bool may_spend(DetailsProgress& progress);
     void read(const std::vector<Row>& rows, DetailsProgress& progress);
     DetailOutcome read_one(DetailReader& reader, const Row& row, DetailsProgress& progress);
     void commit();
+    void note_records();
     void note_values(const DetailsPage& page, const WriteStats& stats);
     void note_progress(const DetailsProgress& progress);
 
@@ -77,6 +85,7 @@ private:
     std::stop_token stop_;
     StreamKey key_;
     StreamSchema schema_; ///< Id and version of the records, their other columns and their lines.
+    std::int64_t generation_ = 0;        ///< Of the details as they are in `schema_`.
     std::vector<RecordDetails> records_; ///< Read and not written yet.
     std::size_t bytes_ = 0;              ///< Of what they hold.
     int failures_ = 0;                   ///< In a row, of single records.

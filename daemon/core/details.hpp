@@ -61,6 +61,7 @@ struct LineRows {
 
 /// The details of some records, to be written at once. `tables` has one entry for each table.
 struct DetailsPage {
+    std::int64_t generation = 0; ///< See Sink::details_generation.
     std::vector<std::int64_t> ids;
     std::vector<std::chrono::sys_seconds> versions; ///< Whose details they are.
     std::vector<LineRows> tables;

@@ -98,6 +98,7 @@ plan_of_lines(Session& session, pqxx::work& tx, const LinesOf& lines, const Line
     if (!again.empty() && records && records->find(details_at_column) != nullptr) {
         // First, so that readers of the lines wait for the change of their table alone.
         plan.ddl.insert(plan.ddl.begin(), again);
+        plan.waits_anew = lines.schema.target.text();
     }
     return plan;
 }
@@ -283,6 +284,25 @@ rows_without_details(Session& session, const BoundTable& table, std::size_t limi
         }
         return found;
     });
+}
+
+std::int64_t
+load_details_generation(const Session& session, pqxx::work& tx, const std::string& target) {
+    return tx
+        .exec_params1("SELECT coalesce((SELECT generation FROM " + session.state_table("details") +
+                          " WHERE target = $1), 0)",
+                      target)[0]
+        .as<std::int64_t>();
+}
+
+/// From here to the end of the transaction nobody makes rows wait anew.
+bool hold_details_generation(const Session& session,
+                             pqxx::work& tx,
+                             const std::string& target,
+                             std::int64_t generation) {
+    tx.exec_params("SELECT pg_advisory_xact_lock_shared(" + std::string(ddl_lock) + ")",
+                   session.options().state_schema);
+    return load_details_generation(session, tx, target) == generation;
 }
 
 WriteStats write_details(pqxx::work& tx,

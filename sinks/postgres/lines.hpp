@@ -34,6 +34,16 @@ std::optional<std::uint64_t> count_without_details(pqxx::work& tx, const TableNa
 std::vector<RowVersion>
 rows_without_details(Session& session, const BoundTable& table, std::size_t limit);
 
+/// See Sink::details_generation.
+std::int64_t
+load_details_generation(const Session& session, pqxx::work& tx, const std::string& target);
+
+/// Whether it is this one; then it stays so until the transaction ends.
+bool hold_details_generation(const Session& session,
+                             pqxx::work& tx,
+                             const std::string& target,
+                             std::int64_t generation);
+
 /// A page of details as statements need it.
 struct BoundDetails {
     const BoundTable& records;

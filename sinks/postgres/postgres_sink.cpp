@@ -133,6 +133,12 @@ public:
             [&](pqxx::work& tx) { return postgres::count_without_details(tx, table); });
     }
 
+    std::int64_t details_generation(const TableName& table) override {
+        return session_.read("read the generation of details", [&](pqxx::work& tx) {
+            return load_details_generation(session_, tx, table.text());
+        });
+    }
+
     std::vector<LineTable>
     prepare_lines(const StreamKey& key, const StreamSchema& schema, ColumnCasing casing) override;
 
@@ -395,6 +401,11 @@ WriteStats PostgresSink::write_details(const StreamSchema& schema,
         // Without a way to tell whether a commit in doubt happened: then the rows just wait on.
         return session_.write("write details to " + records.target, {}, [&](pqxx::work& tx) {
             leases_.check(tx);
+            if (!hold_details_generation(session_, tx, records.target, page.generation)) {
+                WriteStats nothing;
+                nothing.is_outdated = true;
+                return nothing;
+            }
             return postgres::write_details(
                 tx, writer_, quarantine_, {records, lines, page}, careful);
         });

@@ -135,8 +135,9 @@ bool apply(Session& session, Leases& leases, pqxx::work& tx, const Preparation& 
     const auto& [key, wanted, plan, mark] = preparation;
     leases.check(tx);
     tx.exec("SET LOCAL lock_timeout = 500; SET LOCAL statement_timeout = '15min'");
-    // CREATE SCHEMA IF NOT EXISTS fails when two of us do it at once.
-    tx.exec_params("SELECT pg_advisory_xact_lock(hashtextextended('zohosyncd ddl ' || $1, 0))",
+    // CREATE SCHEMA IF NOT EXISTS fails when two of us do it at once; and details that are being
+    // written must not pass for those that are wanted now.
+    tx.exec_params("SELECT pg_advisory_xact_lock(" + std::string(ddl_lock) + ")",
                    session.options().state_schema);
     bool has_rows = false;
     if (plan.adds_columns || plan.takes_up_columns || plan.takes_over) {
@@ -146,6 +147,12 @@ bool apply(Session& session, Leases& leases, pqxx::work& tx, const Preparation& 
     for (const auto& statement : plan.ddl) {
         ZOHOSYNCD_FAILPOINT("postgres.prepare.ddl");
         tx.exec(statement);
+    }
+    if (!plan.waits_anew.empty()) {
+        tx.exec_params("INSERT INTO " + session.state_table("details") +
+                           " AS d (target, generation) VALUES ($1, 1) ON CONFLICT (target) DO "
+                           "UPDATE SET generation = d.generation + 1",
+                       plan.waits_anew);
     }
     ZOHOSYNCD_FAILPOINT("postgres.prepare.columns");
     record_columns(session, tx, key.target.text(), plan);

@@ -6,6 +6,9 @@
 
 namespace zohosyncd::postgres {
 
+/// SQL for the key of the lock under which tables are changed; $1 is the state schema.
+constexpr const char* ddl_lock = "hashtextextended('zohosyncd ddl ' || $1, 0)";
+
 /// Makes the table what the stream needs and gives the stream its state row. Only reads when
 /// nothing is missing.
 PreparedStream prepare_stream(Session& session,

@@ -398,6 +398,7 @@ private:
             plan_.ddl.insert(plan_.ddl.begin(),
                              "UPDATE " + quoted_ + " SET " + details_at_column + " = NULL WHERE " +
                                  details_at_column + " IS NOT NULL");
+            plan_.waits_anew = wanted_.target.text();
         }
     }
 

@@ -97,6 +97,7 @@ void wait_again(Database& database,
     if (lack == LinesLack::nothing) {
         return;
     }
+    raise_details_generation(database, records.target.text());
     const auto update = "UPDATE " + quote_identifier(records.target.table) + " SET " +
                         details_at_column + " = NULL WHERE " + details_at_column + " IS NOT NULL";
     database.script(lack == LinesLack::everything

@@ -337,6 +337,7 @@ private:
         if (had(details_at_column) && lacks_details(wanted_.columns, assigned_, known_, had)) {
             database_.script("UPDATE " + quoted_ + " SET " + details_at_column + " = NULL WHERE " +
                              details_at_column + " IS NOT NULL");
+            raise_details_generation(database_, target_);
         }
     }
 
@@ -506,6 +507,20 @@ private:
 };
 
 } // namespace
+
+void raise_details_generation(Database& database, const std::string& target) {
+    database.run("INSERT INTO " + database.state_table("details") +
+                     " (target, generation) VALUES (?1, 1) ON CONFLICT (target) DO UPDATE SET "
+                     "generation = generation + 1",
+                 target);
+}
+
+std::int64_t load_details_generation(Database& database, const std::string& target) {
+    return database
+        .number("SELECT generation FROM " + database.state_table("details") + " WHERE target = ?1",
+                target)
+        .value_or(0);
+}
 
 std::vector<KnownColumn> load_columns(Database& database, const std::string& target) {
     std::vector<KnownColumn> known;

@@ -36,4 +36,8 @@ std::vector<std::string> prepare_line_table(Database& database,
 /// The rows of the state table `columns` about one target.
 std::vector<KnownColumn> load_columns(Database& database, const std::string& target);
 
+/// See Sink::details_generation. Both inside a transaction.
+void raise_details_generation(Database& database, const std::string& target);
+std::int64_t load_details_generation(Database& database, const std::string& target);
+
 } // namespace zohosyncd::sqlite

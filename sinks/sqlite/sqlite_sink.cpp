@@ -132,6 +132,10 @@ public:
         return database_.read([&] { return sqlite::count_without_details(database_, table); });
     }
 
+    std::int64_t details_generation(const TableName& table) override {
+        return database_.read([&] { return load_details_generation(database_, table.text()); });
+    }
+
     std::vector<LineTable>
     prepare_lines(const StreamKey& key, const StreamSchema& schema, ColumnCasing casing) override;
 
@@ -342,6 +346,11 @@ WriteStats SqliteSink::write_details(const StreamSchema& schema,
                                      const DetailsPage& page) {
     return database_.write([&] {
         leases_.check();
+        if (load_details_generation(database_, schema.target.text()) != page.generation) {
+            WriteStats nothing;
+            nothing.is_outdated = true;
+            return nothing;
+        }
         const auto& records = bound(schema);
         std::vector<BoundTable> lines;
         for (const auto& table : tables) {

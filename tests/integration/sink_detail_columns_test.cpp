@@ -92,9 +92,23 @@ template <class Target> struct WithDetails : Prepared<Target, details_wanted> {
         return schema;
     }
 
+    [[nodiscard]] std::int64_t generation() {
+        return this->sink->details_generation(leads().target);
+    }
+
     WriteStats
     fill(std::int64_t id, int version, const std::string& text, const std::string& helpers) {
+        return fill_of(generation(), id, version, text, helpers);
+    }
+
+    /// What was asked for under that generation.
+    WriteStats fill_of(std::int64_t asked_under,
+                       std::int64_t id,
+                       int version,
+                       const std::string& text,
+                       const std::string& helpers) {
         DetailsPage page;
+        page.generation = asked_under;
         page.ids = {id};
         page.versions = {at(version)};
         const auto schema = details_schema();
@@ -267,6 +281,28 @@ TEST_CASE_TEMPLATE("a text that lists filled until now waits to be whole",
     p.prepare(whole);
 
     CHECK(p.waiting() == "1");
+}
+
+TEST_CASE_TEMPLATE("details that were asked for before there was a place for more do not count",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
+    WithDetails<Target> p;
+    p.write(1, 10, beginning());
+    const auto before = p.generation();
+    auto wanted = with_details();
+    auto more = wanted.columns.back();
+    more.api_name = "Partners";
+    more.field_id = "f-Partners";
+    wanted.columns.push_back(more);
+    p.sink->prepare(p.key, wanted, ColumnCasing::snake);
+    CHECK(p.generation() == before + 1);
+
+    CHECK(p.fill_of(before, 1, 10, story(), "[]").is_outdated);
+    CHECK(p.story_of(1) == beginning());
+    CHECK(p.waiting() == "1");
+
+    CHECK_FALSE(p.fill(1, 10, story(), "[]").is_outdated);
+    CHECK(p.waiting() == "0");
 }
 
 } // namespace zohosyncd::tests

@@ -45,6 +45,7 @@ template <class Target> struct WithLines : Prepared<Target> {
     WriteStats
     fill(std::int64_t record, int version, const std::vector<Line>& lines, bool is_whole = true) {
         DetailsPage page;
+        page.generation = this->sink->details_generation(schema.target);
         page.ids = {record};
         page.versions = {at(version)};
         const auto width = schema.lines[0].columns.size();
