@@ -109,7 +109,7 @@ DetailsProgress DetailsRun::advance() {
 }
 
 /// The columns of the table that single records fill. False while the table has none for one of
-/// them: its stream's next run makes it.
+/// them, or one for what the field was before: its stream's next run makes it.
 bool DetailsRun::add_columns() {
     const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
     const auto wanted = schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
@@ -119,7 +119,7 @@ bool DetailsRun::add_columns() {
             continue;
         }
         const auto* in_table = column_of_field(known, column);
-        if (in_table != nullptr) {
+        if (in_table != nullptr && in_table->type == column.type) {
             column.name = in_table->name;
             column.counts_as_change = true;
             schema_.columns.push_back(std::move(column));
