@@ -286,26 +286,25 @@ bool lacks_listed_fields(std::span<const Column> columns,
     return false;
 }
 
-bool lacks_details(std::span<const Column> columns,
-                   const ColumnAssignment& assigned,
-                   std::span<const KnownColumn> known,
-                   const std::function<bool(const std::string&)>& had) {
+MoreDetails more_details(std::span<const Column> columns,
+                         const ColumnAssignment& assigned,
+                         std::span<const KnownColumn> known,
+                         const std::function<bool(const std::string&)>& had) {
+    auto more = MoreDetails::none;
     for (std::size_t i = 0; i < columns.size(); ++i) {
         if (!columns[i].is_detail) {
             continue;
         }
         const auto* before = assigned.known[i] ? &known[*assigned.known[i]] : nullptr;
-        if (before == nullptr || !had(before->name)) {
-            // What lists cut, they bring: each row that gets such a text waits by itself.
-            if (columns[i].is_left_out()) {
-                return true;
-            }
-        } else if (before->retired || !before->is_detail ||
+        const bool is_new = before == nullptr || !had(before->name);
+        if (is_new && !columns[i].is_left_out()) {
+            more = MoreDetails::of_changed_rows;
+        } else if (is_new || before->retired || !before->is_detail ||
                    before->api_name != columns[i].api_name) {
-            return true; // Under its old name single records may have lacked it for a while.
+            return MoreDetails::of_all_rows; // Under its old name records may have lacked it.
         }
     }
-    return false;
+    return more;
 }
 
 } // namespace zohosyncd

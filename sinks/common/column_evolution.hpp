@@ -62,12 +62,18 @@ bool lacks_listed_fields(std::span<const Column> columns,
                          std::span<const KnownColumn> known,
                          const std::function<bool(const std::string&)>& had);
 
-/// Whether what single records were read for is not all that they are wanted for now: a column of
-/// theirs is new to the table, as `had` tells, in use again or renamed, or took what lists have
-/// until now. `had` and `known` are from before the renames.
-bool lacks_details(std::span<const Column> columns,
-                   const ColumnAssignment& assigned,
-                   std::span<const KnownColumn> known,
-                   const std::function<bool(const std::string&)>& had);
+/// What is to be read of single records beyond what was until now.
+enum class MoreDetails {
+    none,
+    of_changed_rows, ///< A text that lists cut is new: each row that gets one waits by itself.
+    of_all_rows,     ///< What no list has is new; a column is in use again or renamed, or took what
+                     ///< lists have until now.
+};
+
+/// Compares the columns with those that were there: `had` and `known` are from before the renames.
+MoreDetails more_details(std::span<const Column> columns,
+                         const ColumnAssignment& assigned,
+                         std::span<const KnownColumn> known,
+                         const std::function<bool(const std::string&)>& had);
 
 } // namespace zohosyncd

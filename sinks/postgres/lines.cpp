@@ -98,7 +98,7 @@ plan_of_lines(Session& session, pqxx::work& tx, const LinesOf& lines, const Line
     if (!again.empty() && records && records->find(details_at_column) != nullptr) {
         // First, so that readers of the lines wait for the change of their table alone.
         plan.ddl.insert(plan.ddl.begin(), again);
-        plan.waits_anew = lines.schema.target.text();
+        plan.more_details_of = lines.schema.target.text();
     }
     return plan;
 }

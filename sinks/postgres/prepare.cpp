@@ -148,11 +148,11 @@ bool apply(Session& session, Leases& leases, pqxx::work& tx, const Preparation& 
         ZOHOSYNCD_FAILPOINT("postgres.prepare.ddl");
         tx.exec(statement);
     }
-    if (!plan.waits_anew.empty()) {
+    if (!plan.more_details_of.empty()) {
         tx.exec_params("INSERT INTO " + session.state_table("details") +
                            " AS d (target, generation) VALUES ($1, 1) ON CONFLICT (target) DO "
                            "UPDATE SET generation = d.generation + 1",
-                       plan.waits_anew);
+                       plan.more_details_of);
     }
     ZOHOSYNCD_FAILPOINT("postgres.prepare.columns");
     record_columns(session, tx, key.target.text(), plan);

@@ -394,11 +394,15 @@ private:
     void ask_for_details() {
         const auto& table = *seen_.table;
         const auto had = [&](const std::string& name) { return table.find(name) != nullptr; };
-        if (had(details_at_column) && lacks_details(wanted_.columns, assigned_, seen_.known, had)) {
+        const auto more = more_details(wanted_.columns, assigned_, seen_.known, had);
+        if (!had(details_at_column) || more == MoreDetails::none) {
+            return;
+        }
+        plan_.more_details_of = wanted_.target.text();
+        if (more == MoreDetails::of_all_rows) {
             plan_.ddl.insert(plan_.ddl.begin(),
                              "UPDATE " + quoted_ + " SET " + details_at_column + " = NULL WHERE " +
                                  details_at_column + " IS NOT NULL");
-            plan_.waits_anew = wanted_.target.text();
         }
     }
 

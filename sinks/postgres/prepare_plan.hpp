@@ -39,8 +39,8 @@ struct PreparePlan {
     bool adds_columns = false;
     /// A column that was retired is in use again: its values are old.
     bool takes_up_columns = false;
-    /// The target whose rows `ddl` makes wait for their details anew; empty: none.
-    std::string waits_anew = {};
+    /// The target whose details, as they were asked for until now, lack something; empty: none.
+    std::string more_details_of = {};
 
     [[nodiscard]] bool is_empty() const {
         return unique_index.empty() && ddl.empty() && record.empty() && retire.empty() &&

@@ -334,10 +334,14 @@ private:
 
     void ask_for_details() {
         const auto had = [&](const std::string& name) { return table_->find(name) != nullptr; };
-        if (had(details_at_column) && lacks_details(wanted_.columns, assigned_, known_, had)) {
+        const auto more = more_details(wanted_.columns, assigned_, known_, had);
+        if (!had(details_at_column) || more == MoreDetails::none) {
+            return;
+        }
+        raise_details_generation(database_, target_);
+        if (more == MoreDetails::of_all_rows) {
             database_.script("UPDATE " + quoted_ + " SET " + details_at_column + " = NULL WHERE " +
                              details_at_column + " IS NOT NULL");
-            raise_details_generation(database_, target_);
         }
     }
 
