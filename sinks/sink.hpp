@@ -145,8 +145,8 @@ public:
         return {};
     }
 
-    /// Raised whenever the rows of the table have to wait for their details anew, because there is
-    /// a place for further ones. To be asked before it is decided what to read.
+    /// Raised whenever details that were asked for before lack something, because there is a place
+    /// for further ones. To be asked before it is decided what to read.
     virtual std::int64_t details_generation(const TableName&) { return 0; }
 
     /// Writes the lines of records whose live row still has the version that they were read at,

@@ -296,7 +296,16 @@ TEST_CASE_TEMPLATE("details that were asked for before there was a place for mor
     wanted.columns.push_back(more);
     p.sink->prepare(p.key, wanted, ColumnCasing::snake);
     CHECK(p.generation() == before + 1);
+    auto text = wanted.columns[story_column];
+    text.api_name = "Tale";
+    text.field_id = "f-Tale";
+    wanted.columns.push_back(text);
+    p.sink->prepare(p.key, wanted, ColumnCasing::snake);
+    CHECK(p.generation() == before + 2);
+    p.sink->prepare(p.key, wanted, ColumnCasing::snake);
+    CHECK(p.generation() == before + 2);
 
+    CHECK(p.fill_of(before + 1, 1, 10, story(), "[]").is_outdated);
     CHECK(p.fill_of(before, 1, 10, story(), "[]").is_outdated);
     CHECK(p.story_of(1) == beginning());
     CHECK(p.waiting() == "1");
