@@ -72,4 +72,9 @@ std::optional<ErrorKind> classify(long status, const std::string& code) {
     return ErrorKind::bad_response;
 }
 
+bool says_gone(const SyncError& error) {
+    return error.zoho_code() == "INVALID_DATA" ||
+           (error.http_status() == 404 && error.zoho_code().empty());
+}
+
 } // namespace zohosyncd

@@ -5,6 +5,7 @@
 #include "daemon/core/text.hpp"
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/failpoint.hpp"
+#include "daemon/zoho/api_errors.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -28,7 +29,6 @@ bool has_field(const std::string& body, const std::string& field) {
     return body.find('"' + field + '"') != std::string::npos;
 }
 
-/// JSON, to be decoded at the commit.
 std::string json_of(const ColumnData& values) {
     return values.is_null(0) ? "null" : std::string(values.value(0));
 }
@@ -175,7 +175,6 @@ DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
         has_value[i] = has_field(*reply.body, columns_[i].source());
     }
     record_.clear();
-    record_.quarantined().clear();
     (void)decoder_.decode(*reply.body, "data", record_);
     require_record(record_, out.id);
     if (record_.versions().front() != out.version) {
@@ -205,8 +204,7 @@ DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
     return DetailOutcome::read;
 }
 
-/// Nothing when Zoho has the record no more: 204, or 404/400 with INVALID_DATA (zoho-api-facts
-/// §3.7).
+/// Nothing when Zoho has the record no more.
 std::optional<ApiReply>
 DetailReader::get(std::int64_t id, const std::string& action, const std::stop_token& stop) {
     try {
@@ -216,8 +214,7 @@ DetailReader::get(std::int64_t id, const std::string& action, const std::stop_to
         ZOHOSYNCD_FAILPOINT("single.decoded");
         return reply.has_body() ? std::optional(reply) : std::nullopt;
     } catch (const SyncError& error) {
-        if (error.zoho_code() == "INVALID_DATA" ||
-            (error.http_status() == 404 && error.zoho_code().empty())) {
+        if (says_gone(error)) {
             return std::nullopt;
         }
         throw;

@@ -4,6 +4,7 @@
 #include "daemon/core/folding.hpp"
 #include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
+#include "daemon/zoho/api_errors.hpp"
 
 #include <algorithm>
 
@@ -270,9 +271,7 @@ bool ListReader::read_asked_record(std::int64_t id,
         }
         return true;
     } catch (const SyncError& error) {
-        // Gone: 204, or 404/400 with INVALID_DATA (zoho-api-facts §3.7).
-        if (error.zoho_code() == "INVALID_DATA" ||
-            (error.http_status() == 404 && error.zoho_code().empty())) {
+        if (says_gone(error)) {
             return false;
         }
         throw;

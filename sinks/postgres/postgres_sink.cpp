@@ -229,7 +229,7 @@ PostgresSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCa
     auto prepared = prepare_stream(session_, leases_, key, wanted, casing);
     const auto target = key.target.text();
     totals_.erase(target);
-    if (prepared.schema.has_details() || !wanted.lines.empty()) {
+    if (prepared.schema.has_details()) {
         prepared.schema.lines = prepare_lines(key, prepared.schema, casing);
     }
     // A fresh look at the types: somebody may have altered one since the last run.

@@ -204,7 +204,7 @@ const BoundTable& SqliteSink::bound(const StreamSchema& schema) {
 PreparedStream
 SqliteSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) {
     auto prepared = prepare_stream(database_, leases_, key, wanted, casing);
-    if (prepared.schema.has_details() || !wanted.lines.empty()) {
+    if (prepared.schema.has_details()) {
         prepared.schema.lines = prepare_lines(key, prepared.schema, casing);
     }
     tables_.erase(key.target.text());
