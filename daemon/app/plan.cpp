@@ -35,6 +35,9 @@ public:
         : config_(config), clock_(clock), stop_(stop), gate_(gate_limits(config.source), clock),
           session_(config.source, config.daemon, gate_, clock), client_(session_.make_client()),
           fields_(clock, config.daemon.metadata), target_(inspect_target(config)) {
+        if (!target_.old_state.empty()) {
+            throw SyncError(ErrorKind::sink_refused, target_.old_state);
+        }
         for (const auto& state : target_.states) {
             states_.emplace(state.key.stream + "\n" + state.key.target.text(), state);
         }

@@ -23,6 +23,7 @@ struct TargetFinding {
 struct TargetInspection {
     std::vector<TargetFinding> findings;
     bool has_state = false;          ///< The state tables exist and can be read.
+    std::string old_state;           ///< Why they can not yet: they are of an older version.
     std::vector<StreamState> states; ///< Of the connection asked for.
     std::uint64_t credits_spent = 0; ///< In the last 24 hours.
 

@@ -251,11 +251,7 @@ private:
                                 .as<int>();
         const int newest = postgres_migrations().back().version;
         if (version > newest) {
-            result_.add(Level::fail,
-                        "state schema",
-                        schema + " has version " + std::to_string(version) +
-                            ", this program knows " + std::to_string(newest) +
-                            ": install a newer zohosyncd");
+            result_.add(Level::fail, "state schema", state_is_newer(schema, version, newest));
             return;
         }
         result_.add(Level::ok,
@@ -264,14 +260,18 @@ private:
                         (version < newest
                              ? "; version " + std::to_string(newest) + " comes at the next start"
                              : ""));
+        if (version < newest) {
+            result_.old_state = state_is_older("state schema " + schema, version, newest);
+        } else {
+            result_.has_state = true;
+            result_.states = postgres::load_states(session_, tx_, connection_);
+        }
         if (version > 0) {
-            read_state();
+            read_use();
         }
     }
 
-    void read_state() {
-        result_.has_state = true;
-        result_.states = postgres::load_states(session_, tx_, connection_);
+    void read_use() {
         result_.credits_spent =
             tx_.exec_params1(
                    "SELECT coalesce(sum(credits), 0)::bigint FROM " +

@@ -6,6 +6,14 @@
 namespace zohosyncd::postgres {
 namespace {
 
+int newest_version() {
+    return postgres_migrations().back().version;
+}
+
+std::string named(const Session& session) {
+    return "state schema " + session.options().state_schema;
+}
+
 /// The newest version applied, 0 for none, and whether the schema exists.
 struct Installed {
     int version = 0;
@@ -30,59 +38,70 @@ Installed installed(pqxx::transaction_base& tx, const Session& session) {
                                  session.state_table("schema_migrations"))[0]
                             .as<int>();
     }
-    const auto all = postgres_migrations();
-    if (found.version > all.back().version) {
+    if (found.version > newest_version()) {
         throw SyncError(ErrorKind::sink_refused,
-                        "state schema " + session.options().state_schema + " has version " +
-                            std::to_string(found.version) + ", this program knows " +
-                            std::to_string(all.back().version) + "; install a newer zohosyncd");
+                        state_is_newer(named(session), found.version, newest_version()));
     }
     return found;
 }
 
-bool apply(pqxx::work& tx, const Session& session, const Migration& migration) {
-    ZOHOSYNCD_FAILPOINT("postgres.migrate");
-    // Two processes that start together take turns; the second finds the work done.
-    tx.exec_params("SELECT pg_advisory_xact_lock(hashtextextended('zohosyncd migrate ' || $1, 0))",
-                   session.options().state_schema);
-    const auto now = installed(tx, session);
-    if (now.version >= migration.version) {
-        return false;
-    }
-    if (!now.has_schema) {
-        tx.exec("CREATE SCHEMA " + session.quoted_schema());
-    }
-    tx.exec("SET LOCAL search_path = " + session.quoted_schema() + ", pg_catalog");
-    if (!now.has_table) {
-        tx.exec("CREATE TABLE schema_migrations"
-                " (version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL "
-                "DEFAULT now())");
-    }
+void apply(pqxx::work& tx, const Migration& migration) {
     tx.exec(migration.sql);
     ZOHOSYNCD_FAILPOINT("postgres.migrated");
     tx.exec_params("INSERT INTO schema_migrations (version, name) VALUES ($1, $2)",
                    migration.version,
                    migration.name);
-    return true;
+}
+
+int apply_pending(pqxx::work& tx, const Session& session) {
+    ZOHOSYNCD_FAILPOINT("postgres.migrate");
+    // Two processes that start together take turns; the second finds the work done.
+    tx.exec_params("SELECT pg_advisory_xact_lock(hashtextextended('zohosyncd migrate ' || $1, 0))",
+                   session.options().state_schema);
+    const auto before = installed(tx, session);
+    if (!before.has_schema) {
+        tx.exec("CREATE SCHEMA " + session.quoted_schema());
+    }
+    tx.exec("SET LOCAL search_path = " + session.quoted_schema() + ", pg_catalog");
+    if (!before.has_table) {
+        tx.exec("CREATE TABLE schema_migrations"
+                " (version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL "
+                "DEFAULT now())");
+    }
+    int applied = 0;
+    for (const auto& migration : postgres_migrations()) {
+        if (migration.version > before.version) {
+            apply(tx, migration);
+            ++applied;
+        }
+    }
+    return applied;
 }
 
 } // namespace
 
+std::optional<int> state_version(pqxx::transaction_base& tx, const Session& session) {
+    const auto found = installed(tx, session);
+    return found.has_table ? std::optional(found.version) : std::nullopt;
+}
+
+bool has_current_state(pqxx::transaction_base& tx, const Session& session) {
+    const auto version = state_version(tx, session);
+    if (version && *version < newest_version()) {
+        throw SyncError(ErrorKind::sink_refused,
+                        state_is_older(named(session), *version, newest_version()));
+    }
+    return version.has_value();
+}
+
 int migrate(Session& session) {
     const auto before = session.read("read the state schema's version",
                                      [&](pqxx::work& tx) { return installed(tx, session); });
-    int applied = 0;
-    for (const auto& migration : postgres_migrations()) {
-        if (migration.version > before.version) {
-            const std::string what =
-                std::string("migrate the state schema, step ") + migration.name;
-            applied += session.write(
-                           what, {}, [&](pqxx::work& tx) { return apply(tx, session, migration); })
-                           ? 1
-                           : 0;
-        }
+    if (before.version == newest_version()) {
+        return 0;
     }
-    return applied;
+    return session.write(
+        "migrate the state schema", {}, [&](pqxx::work& tx) { return apply_pending(tx, session); });
 }
 
 } // namespace zohosyncd::postgres

@@ -2,6 +2,7 @@
 
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/failpoint.hpp"
+#include "sinks/postgres/migrate.hpp"
 
 namespace zohosyncd::postgres {
 namespace {
@@ -111,12 +112,6 @@ StreamState state_of(const pqxx::row& row) {
 }
 
 /// False before the first migration: verbs that only look must not fail for it.
-bool has_state_tables(const Session& session, pqxx::transaction_base& tx) {
-    return tx
-        .exec_params1("SELECT to_regclass($1) IS NOT NULL", session.state_table("sync_state"))[0]
-        .as<bool>();
-}
-
 } // namespace
 
 std::string sql_time(std::optional<std::chrono::sys_seconds> instant) {
@@ -205,7 +200,7 @@ void record_run(Session& session,
 
 std::vector<StreamState>
 load_states(Session& session, pqxx::transaction_base& tx, const std::string& connection) {
-    if (!has_state_tables(session, tx)) {
+    if (!has_current_state(tx, session)) {
         return {};
     }
     const auto rows = tx.exec_params(
@@ -300,7 +295,7 @@ int forget_marks(Session& session,
                  pqxx::work& tx,
                  const std::string& connection,
                  const std::string& stream) {
-    if (!has_state_tables(session, tx)) {
+    if (!has_current_state(tx, session)) {
         return 0;
     }
     const auto answer = tx.exec_params(

@@ -34,10 +34,7 @@ void inspect_state(Database& database, const std::string& connection, TargetInsp
                              .value_or(0);
     const auto newest = sqlite_migrations().back().version;
     if (version > newest) {
-        result.add(Level::fail,
-                   "state schema",
-                   prefix + "_… have version " + std::to_string(version) + ", this program knows " +
-                       std::to_string(newest) + ": install a newer zohosyncd");
+        result.add(Level::fail, "state schema", state_is_newer(prefix + "_…", version, newest));
         return;
     }
     result.add(Level::ok,
@@ -46,9 +43,14 @@ void inspect_state(Database& database, const std::string& connection, TargetInsp
                    (version < newest
                         ? "; version " + std::to_string(newest) + " comes at the next start"
                         : ""));
-    if (version > 0) {
+    if (version < newest) {
+        result.old_state =
+            state_is_older("state tables in " + database.options().path, version, newest);
+    } else {
         result.has_state = true;
         result.states = load_states(database, connection);
+    }
+    if (version > 0) {
         result.credits_spent = static_cast<std::uint64_t>(
             database
                 .number(
@@ -74,8 +76,8 @@ void copy_shape(Database& from, Database& to, const StreamKey& key, bool has_sta
     for (const auto& column : sqlite::load_columns(from, key.target.text())) {
         to.run("INSERT INTO " + to.state_table("columns") +
                    " (target, api_name, column_name, label, field_id, data_type, column_type,"
-                   " adopted, added_at, retired_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, '',"
-                   " nullif(?9, ''))",
+                   " adopted, is_detail, added_at, retired_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+                   " ?8, ?9, '', iif(?10, '', NULL))",
                key.target.text(),
                column.api_name,
                column.name,
@@ -83,7 +85,9 @@ void copy_shape(Database& from, Database& to, const StreamKey& key, bool has_sta
                column.field_id,
                column.data_type,
                column.column_type,
-               column.adopted ? 1 : 0);
+               column.adopted ? 1 : 0,
+               column.is_detail ? 1 : 0,
+               column.retired ? 1 : 0);
     }
 }
 

@@ -6,23 +6,12 @@
 namespace zohosyncd::sqlite {
 namespace {
 
-/// The newest version applied; nothing when there is no table of them.
-std::optional<std::int64_t> installed(Database& database) {
-    const auto name = database.options().state_prefix + "_schema_migrations";
-    if (database.number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1",
-                        name) == 0) {
-        return std::nullopt;
-    }
-    const auto version = database.number("SELECT coalesce(max(version), 0) FROM " +
-                                         database.state_table("schema_migrations"));
-    const auto newest = sqlite_migrations().back().version;
-    if (version.value_or(0) > newest) {
-        throw SyncError(ErrorKind::sink_refused,
-                        "the state tables in " + database.options().path + " have version " +
-                            std::to_string(*version) + ", this program knows " +
-                            std::to_string(newest) + "; install a newer zohosyncd");
-    }
-    return version;
+std::int64_t newest_version() {
+    return sqlite_migrations().back().version;
+}
+
+std::string named(const Database& database) {
+    return "state tables in " + database.options().path;
 }
 
 std::string with_prefix(std::string sql, const std::string& prefix) {
@@ -35,40 +24,68 @@ std::string with_prefix(std::string sql, const std::string& prefix) {
     return sql;
 }
 
-bool apply(Database& database, const Migration& migration) {
-    return database.write([&] {
-        ZOHOSYNCD_FAILPOINT("sqlite.migrate");
-        // Another process may have done it while we waited for the file.
-        const auto now = installed(database);
-        if (now.value_or(0) >= migration.version) {
-            return false;
+void apply(Database& database, const Migration& migration) {
+    database.script(with_prefix(migration.sql, database.options().state_prefix));
+    ZOHOSYNCD_FAILPOINT("sqlite.migrated");
+    database.run("INSERT INTO " + database.state_table("schema_migrations") + " VALUES (?1, ?2, " +
+                     sql_now + ")",
+                 migration.version,
+                 migration.name);
+}
+
+int apply_pending(Database& database) {
+    ZOHOSYNCD_FAILPOINT("sqlite.migrate");
+    // Another process may have done it while we waited for the file.
+    const auto before = state_version(database);
+    if (!before) {
+        database.script(
+            "CREATE TABLE " + database.state_table("schema_migrations") +
+            " (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)");
+    }
+    int applied = 0;
+    for (const auto& migration : sqlite_migrations()) {
+        if (migration.version > before.value_or(0)) {
+            apply(database, migration);
+            ++applied;
         }
-        if (!now) {
-            database.script(
-                "CREATE TABLE " + database.state_table("schema_migrations") +
-                " (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)");
-        }
-        database.script(with_prefix(migration.sql, database.options().state_prefix));
-        ZOHOSYNCD_FAILPOINT("sqlite.migrated");
-        database.run("INSERT INTO " + database.state_table("schema_migrations") +
-                         " VALUES (?1, ?2, " + sql_now + ")",
-                     migration.version,
-                     migration.name);
-        return true;
-    });
+    }
+    return applied;
 }
 
 } // namespace
 
-int migrate(Database& database) {
-    const auto before = database.read([&] { return installed(database); });
-    int applied = 0;
-    for (const auto& migration : sqlite_migrations()) {
-        if (migration.version > before.value_or(0)) {
-            applied += apply(database, migration) ? 1 : 0;
-        }
+std::optional<std::int64_t> state_version(Database& database) {
+    const auto name = database.options().state_prefix + "_schema_migrations";
+    if (database.number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+                        name) == 0) {
+        return std::nullopt;
     }
-    return applied;
+    const auto version = database
+                             .number("SELECT coalesce(max(version), 0) FROM " +
+                                     database.state_table("schema_migrations"))
+                             .value_or(0);
+    if (version > newest_version()) {
+        throw SyncError(ErrorKind::sink_refused,
+                        state_is_newer(named(database), version, newest_version()));
+    }
+    return version;
+}
+
+bool has_current_state(Database& database) {
+    const auto version = state_version(database);
+    if (version && *version < newest_version()) {
+        throw SyncError(ErrorKind::sink_refused,
+                        state_is_older(named(database), *version, newest_version()));
+    }
+    return version.has_value();
+}
+
+int migrate(Database& database) {
+    const auto before = database.read([&] { return state_version(database); });
+    if (before == newest_version()) {
+        return 0;
+    }
+    return database.write([&] { return apply_pending(database); });
 }
 
 } // namespace zohosyncd::sqlite

@@ -1,6 +1,7 @@
 #include "sinks/sqlite/state.hpp"
 
 #include "daemon/core/time.hpp"
+#include "sinks/sqlite/migrate.hpp"
 
 namespace zohosyncd::sqlite {
 namespace {
@@ -105,11 +106,6 @@ StreamState state_of(const Statement& row) {
 }
 
 /// False before the first migration: verbs that only look must not fail for it.
-bool has_state_tables(Database& database) {
-    return database.number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1",
-                           database.options().state_prefix + "_sync_state") != 0;
-}
-
 } // namespace
 
 void store_state(Database& database, const StateChange& change) {
@@ -168,7 +164,7 @@ void record_run(Database& database, const StateChange& change, const RunTotals& 
 }
 
 std::vector<StreamState> load_states(Database& database, const std::string& connection) {
-    if (!has_state_tables(database)) {
+    if (!has_current_state(database)) {
         return {};
     }
     auto& rows = database.prepare(
@@ -255,7 +251,7 @@ void store_formulas(Database& database, const StreamKey& key, const FormulaRefre
 }
 
 int forget_marks(Database& database, const std::string& connection, const std::string& stream) {
-    if (!has_state_tables(database)) {
+    if (!has_current_state(database)) {
         return 0;
     }
     return static_cast<int>(

@@ -1,11 +1,13 @@
 """The other verbs, and what survives a restart."""
 
 import json
+from pathlib import Path
 
 from harness import STREAMS, EndToEnd
 from request_log import counts, lists_of, since_of
 from servers import wait_until
 
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 SMALL = ("--records", "leads=220,contacts=210", "--scale", "0.05")
 
 
@@ -143,6 +145,32 @@ class Verbs(EndToEnd):
         home = self.install(self.sim, self.postgres())
         self.ok("migrate", home=home)
         self.assertIn("up to date", self.ok("migrate", home=home).out)
+
+    def make_old(self, target):
+        """The state as the first version had it."""
+        sql = (MIGRATIONS / target.kind / "0001_state.sql").read_text()
+        versions = "create table %sschema_migrations (version int primary key, name text not null, applied_at text%s)"
+        if target.kind == "sqlite":
+            target.connection().executescript(sql + versions % (target.state_prefix, " not null") + ";")
+        else:
+            target.rows("create schema zohosync; set search_path = zohosync, pg_catalog;" + sql + ";"
+                        + versions % (target.state_prefix, " default now()") + "; reset search_path")
+        target.rows("insert into %sschema_migrations values (1, 'state', '2026-01-01')" % target.state_prefix)
+
+    def test_an_older_state_is_brought_up_to_date_first(self):
+        for target in (self.target, self.postgres()):
+            with self.subTest(target.kind):
+                home = self.install(self.sim, target)
+                self.make_old(target)
+                for arguments in (["plan"], ["status"], ["reset", "leads"]):
+                    result = home.run(*arguments)
+                    self.assertEqual(result.code, 69, result.text)
+                    self.assertIn("version 1, but this program needs 6: run `zohosyncd migrate`", result.text)
+                self.assertIn("version 6 comes at the next start", self.ok("check", home=home).out)
+                self.assertIn("5 migrations applied", self.ok("migrate", home=home).out)
+                self.ok("status", home=home)
+                self.sync(home, "--streams", "leads")
+                self.assert_equal_to_ledger(self.sim, target, ["leads"])
 
     def test_conns(self):
         listed = self.ok("conns", "list").out
