@@ -27,7 +27,13 @@ struct WriteStats {
     std::uint64_t settled = 0;
     std::uint64_t refused = 0;  ///< Values and records that the target itself did not take.
     std::uint64_t released = 0; ///< Entries that left quarantine, as their records are whole now.
-    bool is_outdated = false;   ///< Of details alone: nothing was done, as they lack something.
+};
+
+/// What became of a page of details.
+struct DetailsWritten {
+    WriteStats lines;
+    std::vector<std::int64_t> settled; ///< Records whose row had their version; sorted.
+    bool is_outdated = false;          ///< Nothing was done: the page is of another generation.
 };
 
 /// A deletion learnt from the source.
@@ -152,8 +158,8 @@ public:
     /// Writes the lines of records whose live row still has the version that they were read at,
     /// sets _details_at there and removes the lines that such a record has no more; all in one
     /// transaction. Nothing happens to the lines of other records, and nothing at all when the page
-    /// is of another generation. `tables` as prepare() named them. The statistics are about lines.
-    virtual WriteStats
+    /// is of another generation. `tables` as prepare() named them.
+    virtual DetailsWritten
     write_details(const StreamSchema&, const std::vector<LineTable>&, const DetailsPage&) {
         return {};
     }

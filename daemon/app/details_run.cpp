@@ -1,5 +1,6 @@
 #include "daemon/app/details_run.hpp"
 
+#include "daemon/app/absent_fields.hpp"
 #include "daemon/app/run_recorder.hpp"
 #include "daemon/app/wanted_lines.hpp"
 #include "daemon/core/errors.hpp"
@@ -28,6 +29,8 @@ constexpr auto again_after = 10min;
 constexpr std::size_t most_passed_over = 2'000;
 // One record that Zoho can not answer for is its own trouble; so many in a row are not.
 constexpr int most_failures = 3;
+// Id and version: what single records fill comes after them.
+constexpr std::size_t before_columns = 2;
 // By our own clock, which may be a second off: the reply's `Date` then decides.
 constexpr auto settles_after = 2s;
 
@@ -76,7 +79,6 @@ DetailsProgress DetailsRun::advance() {
     const auto backlog = context_.sink.details_backlog(stream_.target);
     if (backlog.value_or(0) == 0) {
         memory_.tried.clear();
-        memory_.written_in_vain.clear();
         if (std::exchange(memory_.filled, 0) > 0) {
             log::event(Level::info, "details_filled", {kv("stream", key_.stream)});
         }
@@ -108,12 +110,29 @@ DetailsProgress DetailsRun::advance() {
     return progress;
 }
 
+/// The list of them. What records lacked under another one may be there by now.
+ZohoFields DetailsRun::fields() {
+    auto listed = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
+    if (std::exchange(memory_.absent_under, listed) != listed) {
+        memory_.absent.clear();
+    }
+    return listed;
+}
+
 /// The columns of the table that single records fill. False while the table has none for one of
-/// them, or one for what the field was before: its stream's next run makes it.
+/// them, one for what the field was before, or one of a field that is gone: its stream's next run
+/// sees to it.
 bool DetailsRun::add_columns() {
-    const auto fields = context_.fields.get(context_.client, stream_.endpoint.module, stop_);
-    const auto wanted = schema_of_records(stream_.target, *fields, stream_.select, stream_.columns);
+    const auto wanted =
+        schema_of_records(stream_.target, *fields(), stream_.select, stream_.columns);
     const auto known = context_.sink.known_columns(stream_.target);
+    const bool has_gone = std::ranges::any_of(known, [&](const Column& column) {
+        const auto* field = column_of_field(wanted.columns, column);
+        return column.is_detail && (field == nullptr || !field->is_detail);
+    });
+    if (has_gone) {
+        return false;
+    }
     for (auto column : wanted.columns) {
         if (!column.is_detail) {
             continue;
@@ -180,15 +199,6 @@ void DetailsRun::forget_records() {
 }
 
 bool DetailsRun::was_tried(const Row& row) {
-    const auto written = memory_.written.find(row.id);
-    if (written != memory_.written.end() && written->second == row.version) {
-        const auto [before, is_first] = memory_.written_in_vain.emplace(row.id, row.version);
-        if (is_first || std::exchange(before->second, row.version) != row.version) {
-            return false;
-        }
-        memory_.tried[row.id] = {row.version, context_.clock.now()};
-        return true;
-    }
     const auto tried = memory_.tried.find(row.id);
     // A row that keeps its first values never gets the version that its record has by now.
     return tried != memory_.tried.end() && tried->second.version == row.version &&
@@ -197,8 +207,7 @@ bool DetailsRun::was_tried(const Row& row) {
 }
 
 std::vector<DetailsRun::Row> DetailsRun::waiting_rows(DetailsProgress& progress) {
-    const auto passed_over =
-        std::min(memory_.tried.size() + memory_.written.size(), most_passed_over);
+    const auto passed_over = std::min(memory_.tried.size(), most_passed_over);
     const auto now = context_.clock.wall_seconds() + context_.gate.snapshot().clock_skew;
     const auto limit = records_per_commit + passed_over;
     const auto all = context_.sink.rows_without_details(schema_, limit);
@@ -210,7 +219,6 @@ std::vector<DetailsRun::Row> DetailsRun::waiting_rows(DetailsProgress& progress)
             });
         };
         std::erase_if(memory_.tried, waits_no_more);
-        std::erase_if(memory_.written_in_vain, waits_no_more);
     }
     std::vector<Row> rows;
     for (const auto& waiting : all) {
@@ -224,7 +232,6 @@ std::vector<DetailsRun::Row> DetailsRun::waiting_rows(DetailsProgress& progress)
             rows.push_back(row);
         }
     }
-    memory_.written.clear();
     return rows;
 }
 
@@ -273,6 +280,9 @@ DetailsRun::read_one(DetailReader& reader, const Row& row, DetailsProgress& prog
                    {kv("stream", key_.stream), kv("id", row.id), kv("error", error.what())});
         return DetailOutcome::changed;
     }
+    if (outcome == DetailOutcome::read && lacks_more_than_known(record)) {
+        outcome = DetailOutcome::put_off;
+    }
     count();
     ZOHOSYNCD_FAILPOINT("details.read");
     if (outcome == DetailOutcome::read) {
@@ -287,8 +297,30 @@ DetailsRun::read_one(DetailReader& reader, const Row& row, DetailsProgress& prog
     return outcome;
 }
 
+/// Whether it lacks a field of which that was not known yet. It has to be read once more then,
+/// after the list of fields was: with the field gone from that, too, there is nothing to settle.
+bool DetailsRun::lacks_more_than_known(const RecordDetails& record) {
+    std::vector<std::string> absent;
+    for (std::size_t i = 0; i < record.values.size(); ++i) {
+        if (record.values[i].empty()) {
+            absent.push_back(schema_.columns[before_columns + i].api_name);
+        }
+    }
+    for (std::size_t i = 0; i < record.fields.size(); ++i) {
+        if (record.fields[i].json.empty()) {
+            absent.push_back(schema_.lines[i].field);
+        }
+    }
+    if (!has_news_of_absence(absent, memory_.absent)) {
+        return false;
+    }
+    context_.fields.forget(stream_.endpoint.module);
+    (void)fields();
+    memory_.absent.insert(absent.begin(), absent.end());
+    return true;
+}
+
 void DetailsRun::read(const std::vector<Row>& rows, DetailsProgress& progress) {
-    constexpr std::size_t before_columns = 2;
     DetailReader reader(context_.client,
                         stream_.endpoint.module,
                         schema_.lines,
@@ -336,14 +368,15 @@ void DetailsRun::commit() {
     page.columns = decode_columns(records_, schema);
     page.generation = generation_;
     ZOHOSYNCD_FAILPOINT("details.commit");
-    const auto stats = context_.sink.write_details(schema, schema_.lines, page);
+    const auto written = context_.sink.write_details(schema, schema_.lines, page);
     ZOHOSYNCD_FAILPOINT("details.committed");
-    if (stats.is_outdated) {
+    if (written.is_outdated) {
         forget_records();
         return;
     }
-    note_records();
-    memory_.filled += records_.size();
+    const auto& stats = written.lines;
+    note_records(written.settled);
+    memory_.filled += written.settled.size();
     note_values(page, stats);
     log::event(Level::debug,
                "details_committed",
@@ -356,7 +389,7 @@ void DetailsRun::commit() {
 }
 
 /// What became of the records that were written.
-void DetailsRun::note_records() {
+void DetailsRun::note_records(const std::vector<std::int64_t>& settled) {
     for (const auto& record : records_) {
         if (record.is_text_cut) {
             log::event(Level::warn,
@@ -379,7 +412,9 @@ void DetailsRun::note_records() {
                                "stay as they are")});
             }
         }
-        memory_.written[record.id] = record.version;
+        if (!std::ranges::binary_search(settled, record.id)) {
+            memory_.tried[record.id] = {record.version, context_.clock.now()};
+        }
     }
 }
 

@@ -5,12 +5,15 @@
 #include "daemon/core/details.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/zoho/detail_reader.hpp"
+#include "daemon/zoho/metadata.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 namespace zohosyncd {
@@ -24,13 +27,12 @@ struct DetailsMemory {
     };
 
     /// Records that were read and still wait: gone, or of another version than their row. Asked for
-    /// again when their row is of another version, or later.
+    /// again when their row is of another version, or later: a version may be one that can not be
+    /// met, as with fractions of a second in a table that was there first.
     std::map<std::int64_t, Tried> tried;
-    /// Written with the last commit. What of it still waits is read once more: its table may have
-    /// got a place for further details just then. What waits even so was tried: its row's version
-    /// can not be met, as with fractions of a second in a table that was there first.
-    std::map<std::int64_t, std::chrono::sys_seconds> written;
-    std::map<std::int64_t, std::chrono::sys_seconds> written_in_vain;
+    /// What records lack although the list of fields has it, and that list.
+    std::set<std::string> absent;
+    ZohoFields absent_under;
     bool is_put_off = false;  ///< It waits for credits, and that was said.
     std::uint64_t filled = 0; ///< Records since there last was none that waited.
 };
@@ -63,6 +65,7 @@ private:
     };
 
     [[nodiscard]] StreamSchema records_schema() const;
+    [[nodiscard]] ZohoFields fields();
     [[nodiscard]] bool add_columns();
     [[nodiscard]] bool prepare();
     void fill(const std::vector<Row>& rows, DetailsProgress& progress);
@@ -73,8 +76,9 @@ private:
     [[nodiscard]] bool may_spend(DetailsProgress& progress);
     void read(const std::vector<Row>& rows, DetailsProgress& progress);
     DetailOutcome read_one(DetailReader& reader, const Row& row, DetailsProgress& progress);
+    [[nodiscard]] bool lacks_more_than_known(const RecordDetails& record);
     void commit();
-    void note_records();
+    void note_records(const std::vector<std::int64_t>& settled);
     void note_values(const DetailsPage& page, const WriteStats& stats);
     void note_progress(const DetailsProgress& progress);
 

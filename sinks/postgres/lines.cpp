@@ -305,13 +305,13 @@ bool hold_details_generation(const Session& session,
     return load_details_generation(session, tx, target) == generation;
 }
 
-WriteStats write_details(pqxx::work& tx,
-                         PageWriter& writer,
-                         Quarantine& quarantine,
-                         const BoundDetails& details,
-                         bool careful) {
+DetailsWritten write_details(pqxx::work& tx,
+                             PageWriter& writer,
+                             Quarantine& quarantine,
+                             const BoundDetails& details,
+                             bool careful) {
     ZOHOSYNCD_FAILPOINT("postgres.details");
-    const auto settled = settle_records(tx, details);
+    auto settled = settle_records(tx, details);
     ZOHOSYNCD_FAILPOINT("postgres.details.settled");
     WriteStats stats;
     if (details.page.columns.rows() > 0) {
@@ -345,7 +345,7 @@ WriteStats write_details(pqxx::work& tx,
         }
     }
     ZOHOSYNCD_FAILPOINT("postgres.details.lines");
-    return stats;
+    return {stats, std::move(settled), false};
 }
 
 void delete_lines(Session& session,

@@ -53,11 +53,11 @@ struct BoundDetails {
 
 /// Inside the caller's transaction. When `careful`, values that a table refuses are quarantined,
 /// otherwise they end the transaction with a DataError.
-WriteStats write_details(pqxx::work& tx,
-                         PageWriter& writer,
-                         Quarantine& quarantine,
-                         const BoundDetails& details,
-                         bool careful);
+DetailsWritten write_details(pqxx::work& tx,
+                             PageWriter& writer,
+                             Quarantine& quarantine,
+                             const BoundDetails& details,
+                             bool careful);
 
 /// What deleting records means for their lines. `ids` are the records; without them all of the
 /// table are looked at.

@@ -147,9 +147,9 @@ public:
         return postgres::rows_without_details(session_, bound(schema), limit);
     }
 
-    WriteStats write_details(const StreamSchema& schema,
-                             const std::vector<LineTable>& tables,
-                             const DetailsPage& page) override;
+    DetailsWritten write_details(const StreamSchema& schema,
+                                 const std::vector<LineTable>& tables,
+                                 const DetailsPage& page) override;
 
     std::uint64_t about_rows(const TableName& table) override {
         return session_.read("estimate the rows of " + table.text(),
@@ -388,9 +388,9 @@ PostgresSink::prepare_lines(const StreamKey& key, const StreamSchema& schema, Co
     return tables;
 }
 
-WriteStats PostgresSink::write_details(const StreamSchema& schema,
-                                       const std::vector<LineTable>& tables,
-                                       const DetailsPage& page) {
+DetailsWritten PostgresSink::write_details(const StreamSchema& schema,
+                                           const std::vector<LineTable>& tables,
+                                           const DetailsPage& page) {
     const auto attempt = [&](bool careful) {
         // Looked up before the transaction begins: a connection holds one at a time.
         const auto& records = bound(schema);
@@ -402,7 +402,7 @@ WriteStats PostgresSink::write_details(const StreamSchema& schema,
         return session_.write("write details to " + records.target, {}, [&](pqxx::work& tx) {
             leases_.check(tx);
             if (!hold_details_generation(session_, tx, records.target, page.generation)) {
-                WriteStats nothing;
+                DetailsWritten nothing;
                 nothing.is_outdated = true;
                 return nothing;
             }

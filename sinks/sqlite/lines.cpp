@@ -203,13 +203,13 @@ rows_without_details(Database& database, const BoundTable& table, std::size_t li
     });
 }
 
-WriteStats write_details(Database& database,
-                         Quarantine& quarantine,
-                         const BoundTable& records,
-                         const std::vector<BoundTable>& tables,
-                         const DetailsPage& page) {
+DetailsWritten write_details(Database& database,
+                             Quarantine& quarantine,
+                             const BoundTable& records,
+                             const std::vector<BoundTable>& tables,
+                             const DetailsPage& page) {
     ZOHOSYNCD_FAILPOINT("sqlite.details");
-    const auto settled = settle_records(database, records, page);
+    auto settled = settle_records(database, records, page);
     ZOHOSYNCD_FAILPOINT("sqlite.details.settled");
     WriteStats stats;
     if (page.columns.rows() > 0) {
@@ -237,7 +237,7 @@ WriteStats write_details(Database& database,
         }
     }
     ZOHOSYNCD_FAILPOINT("sqlite.details.lines");
-    return stats;
+    return {stats, std::move(settled), false};
 }
 
 void delete_lines(Database& database,

@@ -28,11 +28,11 @@ std::vector<RowVersion>
 rows_without_details(Database& database, const BoundTable& table, std::size_t limit);
 
 /// Inside the caller's transaction; `tables` in the order of the page's.
-WriteStats write_details(Database& database,
-                         Quarantine& quarantine,
-                         const BoundTable& records,
-                         const std::vector<BoundTable>& tables,
-                         const DetailsPage& page);
+DetailsWritten write_details(Database& database,
+                             Quarantine& quarantine,
+                             const BoundTable& records,
+                             const std::vector<BoundTable>& tables,
+                             const DetailsPage& page);
 
 /// What deleting records means for their lines. `ids` are the records; without them all of the
 /// table are looked at.

@@ -144,9 +144,9 @@ public:
         return sqlite::rows_without_details(database_, bound(schema), limit);
     }
 
-    WriteStats write_details(const StreamSchema& schema,
-                             const std::vector<LineTable>& tables,
-                             const DetailsPage& page) override;
+    DetailsWritten write_details(const StreamSchema& schema,
+                                 const std::vector<LineTable>& tables,
+                                 const DetailsPage& page) override;
 
     std::uint64_t about_rows(const TableName& table) override {
         const bool is_there =
@@ -341,13 +341,13 @@ SqliteSink::prepare_lines(const StreamKey& key, const StreamSchema& schema, Colu
     return tables;
 }
 
-WriteStats SqliteSink::write_details(const StreamSchema& schema,
-                                     const std::vector<LineTable>& tables,
-                                     const DetailsPage& page) {
+DetailsWritten SqliteSink::write_details(const StreamSchema& schema,
+                                         const std::vector<LineTable>& tables,
+                                         const DetailsPage& page) {
     return database_.write([&] {
         leases_.check();
         if (load_details_generation(database_, schema.target.text()) != page.generation) {
-            WriteStats nothing;
+            DetailsWritten nothing;
             nothing.is_outdated = true;
             return nothing;
         }

@@ -38,6 +38,12 @@ class DetailColumns(EndToEnd):
         return sum(self.target.rows("select count(*) from %s where _details_at is null and _deleted_at is null"
                                     % self.target.table(stream))[0][0] for stream in ("leads", "quotes"))
 
+    def ran(self, streams):
+        if not self.target.has_table(self.target.state_prefix + "sync_state"):
+            return False
+        states = self.states(self.target)
+        return all(s in states and states[s]["consistent_as_of"] for s in streams)
+
     def live(self, module="Leads"):
         return [int(entry["id"]) for entry in map(json.loads, self.sim.ledger_lines(module)) if not entry["deleted"]]
 
@@ -139,6 +145,32 @@ class DetailColumns(EndToEnd):
 
     def test_details_and_their_fields_come_later_in_sqlite(self):
         self.comes_and_goes(self.sqlite())
+
+    def is_away_for_a_while(self, target):
+        """It is back before the daemon asks for the fields again of its own accord."""
+        self.prepare(target, leads=40, metadata="10s")
+        self.home.defaults["schedule"] = "@every 1s"
+        self.home.write()
+        daemon = self.started(self.home, "run")
+        wait_until(lambda: self.ran(["leads", "quotes"]) and self.waiting() == 0, 60, "all is read")
+        self.sim.post("fields", module="Leads", remove=["Helpers"])
+        self.sim.forget_requests()
+        edited = self.sim.ids("edit", "Leads", count=10)
+        wait_until(lambda: self.singles(), 60, "records without the field are read")
+        retired = "select count(*) from %scolumns where api_name = 'Helpers' and retired_at is not null" % target.state_prefix
+        wait_until(lambda: self.waiting() == 0 or target.rows(retired)[0][0], 60, "it was seen that the field is gone")
+        self.sim.post("fields", module="Leads", restore=["Helpers"])
+        self.quiet(self.sim)
+        wait_until(lambda: target.rows(retired)[0][0] == 0 and self.waiting() == 0, 90, "the field is back")
+        self.assertEqual(len(edited), 10)
+        self.assert_equal(at_least=40)
+        daemon.terminate()
+
+    def test_a_field_that_is_away_for_a_while_in_postgres(self):
+        self.is_away_for_a_while(self.postgres())
+
+    def test_a_field_that_is_away_for_a_while_in_sqlite(self):
+        self.is_away_for_a_while(self.sqlite())
 
     def test_selected_columns_alone(self):
         self.prepare(self.sqlite(), leads=20)

@@ -96,17 +96,17 @@ template <class Target> struct WithDetails : Prepared<Target, details_wanted> {
         return this->sink->details_generation(leads().target);
     }
 
-    WriteStats
+    DetailsWritten
     fill(std::int64_t id, int version, const std::string& text, const std::string& helpers) {
         return fill_of(generation(), id, version, text, helpers);
     }
 
     /// What was asked for under that generation.
-    WriteStats fill_of(std::int64_t asked_under,
-                       std::int64_t id,
-                       int version,
-                       const std::string& text,
-                       const std::string& helpers) {
+    DetailsWritten fill_of(std::int64_t asked_under,
+                           std::int64_t id,
+                           int version,
+                           const std::string& text,
+                           const std::string& helpers) {
         DetailsPage page;
         page.generation = asked_under;
         page.ids = {id};

@@ -42,7 +42,7 @@ template <class Target> struct WithLines : Prepared<Target> {
     }();
 
     /// The lines of one record as read at a version; without `is_whole` Zoho told of no others.
-    WriteStats
+    DetailsWritten
     fill(std::int64_t record, int version, const std::vector<Line>& lines, bool is_whole = true) {
         DetailsPage page;
         page.generation = this->sink->details_generation(schema.target);
@@ -98,14 +98,14 @@ TEST_CASE_TEMPLATE("rows wait for their lines, the newest first", Target, ZOHOSY
     p.write(leads_of({{1, 10, "Ada"}, {2, 30, "Grace"}, {3, 20, "Edsger"}}));
     CHECK(p.waiting() == "2 3 1");
 
-    CHECK(text_of(p.fill(2, 30, {{21, "a"}, {22, "b"}})) == "2/0/0/0");
+    CHECK(text_of(p.fill(2, 30, {{21, "a"}, {22, "b"}}).lines) == "2/0/0/0");
     CHECK(p.waiting() == "3 1");
     CHECK(p.sink->details_backlog(leads().target) == 2);
     CHECK(p.lines_of(2) == "21:1:a 22:2:b");
 
     // The same again changes nothing, nor does a row that is as it was.
     p.write(leads_of({{2, 30, "Grace"}}));
-    CHECK(text_of(p.fill(2, 30, {{21, "a"}, {22, "b"}})) == "0/0/2/0");
+    CHECK(text_of(p.fill(2, 30, {{21, "a"}, {22, "b"}}).lines) == "0/0/2/0");
     CHECK(p.waiting() == "3 1");
 
     p.write(leads_of({{2, 31, "Grace"}}));
@@ -120,12 +120,12 @@ TEST_CASE_TEMPLATE("lines are moved, changed, added and removed", Target, ZOHOSY
     p.fill(2, 10, {{21, "x"}});
     p.write(leads_of({{1, 11, "Ada"}}));
 
-    CHECK(text_of(p.fill(1, 11, {{13, "c"}, {12, "B"}, {14, "d"}})) == "1/2/0/1");
+    CHECK(text_of(p.fill(1, 11, {{13, "c"}, {12, "B"}, {14, "d"}}).lines) == "1/2/0/1");
 
     CHECK(p.lines_of(1) == "13:1:c 12:2:B 14:3:d");
     CHECK(p.lines_of(2) == "21:1:x");
     p.write(leads_of({{1, 12, "Ada"}}));
-    CHECK(text_of(p.fill(1, 12, {})) == "0/0/0/3");
+    CHECK(text_of(p.fill(1, 12, {}).lines) == "0/0/0/3");
     CHECK(p.lines_of(1) == "NULL");
 }
 
@@ -136,12 +136,15 @@ TEST_CASE_TEMPLATE("lines of another version are not written", Target, ZOHOSYNCD
     p.write(leads_of({{1, 12, "Ada"}}));
 
     for (const int version : {10, 11, 13}) {
-        CHECK(text_of(p.fill(1, version, {{99, "stale"}})) == "0/0/0/0");
+        const auto written = p.fill(1, version, {{99, "stale"}});
+        CHECK(text_of(written.lines) == "0/0/0/0");
+        CHECK(written.settled.empty());
     }
 
     CHECK(p.lines_of(1) == "11:1:a");
     CHECK(p.waiting() == "1");
-    CHECK(text_of(p.fill(7, 10, {{99, "of nobody"}})) == "0/0/0/0");
+    CHECK(text_of(p.fill(7, 10, {{99, "of nobody"}}).lines) == "0/0/0/0");
+    CHECK(p.fill(1, 12, {{11, "a"}}).settled == std::vector<std::int64_t>{1});
 }
 
 TEST_CASE_TEMPLATE("lines that Zoho told nothing of stay", Target, ZOHOSYNCD_ALL_TARGETS) {
@@ -150,7 +153,7 @@ TEST_CASE_TEMPLATE("lines that Zoho told nothing of stay", Target, ZOHOSYNCD_ALL
     p.fill(1, 10, {{11, "a"}, {12, "b"}});
     p.write(leads_of({{1, 11, "Ada"}}));
 
-    CHECK(text_of(p.fill(1, 11, {{12, "B"}}, false)) == "0/1/0/0");
+    CHECK(text_of(p.fill(1, 11, {{12, "B"}}, false).lines) == "0/1/0/0");
 
     CHECK(p.waiting().empty());
     CHECK(p.target.value("SELECT count(*) FROM " + Target::table("leads_items")) == "2");
@@ -172,7 +175,7 @@ TEST_CASE_TEMPLATE("lines go with their record and come back with it",
                          Target::table("leads") +
                          " r ON r.id = l.parent_id AND r._deleted_at = l._deleted_at") == "1");
     CHECK(p.lines_of(2) == "21:1:b");
-    CHECK(text_of(p.fill(1, 10, {{11, "a"}})) == "0/0/0/0");
+    CHECK(text_of(p.fill(1, 10, {{11, "a"}}).lines) == "0/0/0/0");
 
     p.remove({{2, at(40)}}, DeletePolicy::hard);
     CHECK(p.target.value("SELECT count(*) FROM " + Target::table("leads_items") +
@@ -181,7 +184,7 @@ TEST_CASE_TEMPLATE("lines go with their record and come back with it",
 
     p.write(leads_of({{1, 10, "Ada"}}));
     CHECK(p.waiting() == "1");
-    CHECK(text_of(p.fill(1, 10, {{11, "a"}})) == "0/1/0/0");
+    CHECK(text_of(p.fill(1, 10, {{11, "a"}}).lines) == "0/1/0/0");
     CHECK(p.lines_of(1) == "11:1:a");
 }
 
