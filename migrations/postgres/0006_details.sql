@@ -9,3 +9,7 @@ CREATE TABLE details (
     generation bigint NOT NULL
 );
 COMMENT ON TABLE details IS 'zohosyncd: how often the rows of a target had to wait for their details anew';
+
+-- Since when the lines of the field are not read, as Zoho has it no more or nobody selects it: what
+-- records had meanwhile is unknown, should they be wanted again.
+ALTER TABLE line_tables ADD COLUMN retired_at timestamptz;

@@ -8,3 +8,7 @@ CREATE TABLE zohosync_details (
     target TEXT PRIMARY KEY,
     generation INTEGER NOT NULL
 );
+
+-- Since when the lines of the field are not read, as Zoho has it no more or nobody selects it: what
+-- records had meanwhile is unknown, should they be wanted again.
+ALTER TABLE zohosync_line_tables ADD COLUMN retired_at TEXT;

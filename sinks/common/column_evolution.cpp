@@ -307,4 +307,9 @@ MoreDetails more_details(std::span<const Column> columns,
     return more;
 }
 
+std::string let_rows_wait_for_details(const std::string& quoted_table) {
+    return "UPDATE " + quoted_table + " AS t SET " + details_at_column + " = NULL WHERE " +
+           details_at_column + " IS NOT NULL";
+}
+
 } // namespace zohosyncd

@@ -76,4 +76,7 @@ MoreDetails more_details(std::span<const Column> columns,
                          std::span<const KnownColumn> known,
                          const std::function<bool(const std::string&)>& had);
 
+/// Makes all rows of the table wait for their details; "t" is the row.
+std::string let_rows_wait_for_details(const std::string& quoted_table);
+
 } // namespace zohosyncd

@@ -62,8 +62,7 @@ std::vector<std::string> missing_of_records(pqxx::work& tx, const StreamSchema& 
 /// of its own, or a column for a field that Zoho lists. What merely appears in the lines of some
 /// record says nothing about those of others. Empty when there is no need.
 std::string wait_again(const StreamSchema& records, const Observed& seen, const PreparePlan& plan) {
-    const auto update = "UPDATE " + quote_table(records.target) + " t SET " + details_at_column +
-                        " = NULL WHERE " + details_at_column + " IS NOT NULL";
+    auto update = let_rows_wait_for_details(quote_table(records.target));
     if (!seen.table) {
         return update;
     }
@@ -118,6 +117,33 @@ void prepare_records(Session& session, Leases& leases, const LinesOf& lines) {
                     "table " + lines.key.target.text() + " changes while we prepare it");
 }
 
+std::string fields_of(const std::vector<LineTable>& tables) {
+    std::vector<std::string> fields;
+    for (const auto& table : tables) {
+        fields.push_back(table.field);
+    }
+    return text_array(fields);
+}
+
+/// Makes all records wait again for lines that were not read for a while.
+void take_up_again(Session& session, Leases& leases, const LinesOf& lines) {
+    const auto table_of_tables = session.state_table("line_tables");
+    const auto were_retired = " WHERE target = " + quote_literal(lines.key.target.text()) +
+                              " AND retired_at IS NOT NULL AND field = ANY (" +
+                              quote_literal(fields_of(lines.schema.lines)) + "::text[])";
+    const bool is_any = session.read("read the tables of lines", [&](pqxx::work& tx) {
+        return !tx.exec("SELECT FROM " + table_of_tables + were_retired).empty();
+    });
+    if (!is_any) {
+        return;
+    }
+    PreparePlan plan;
+    plan.ddl = {let_rows_wait_for_details(quote_table(lines.key.target)),
+                "UPDATE " + table_of_tables + " SET retired_at = NULL" + were_retired};
+    plan.more_details_of = lines.key.target.text();
+    carry_out_plan(session, leases, lines.key, lines.schema, plan);
+}
+
 LineTable
 prepare_table(Session& session, Leases& leases, const LinesOf& lines, const LineTable& wanted) {
     const auto what = "read the catalogue of " + wanted.target.text();
@@ -138,7 +164,7 @@ prepare_table(Session& session, Leases& leases, const LinesOf& lines, const Line
                     "table " + wanted.target.text() + " changes while we prepare it");
 }
 
-/// So that deletions find the lines, whoever deletes.
+/// So that deletions find the lines, whoever deletes, and to know of those that are not read.
 void record_tables(Session& session,
                    Leases& leases,
                    const TableName& records,
@@ -156,10 +182,15 @@ void record_tables(Session& session,
                           table.columns[parent_column].name)[0]
             .as<bool>();
     };
+    const auto fields = fields_of(tables);
+    const auto is_not_read = " WHERE target = $1 AND retired_at IS NULL AND NOT field = ANY ($2)";
     const bool is_complete = session.read("read the tables of lines", [&](pqxx::work& tx) {
-        return std::all_of(tables.begin(), tables.end(), [&](const LineTable& table) {
-            return is_recorded(tx, table);
-        });
+        return std::all_of(tables.begin(),
+                           tables.end(),
+                           [&](const LineTable& table) { return is_recorded(tx, table); }) &&
+               tx.exec_params(
+                     "SELECT FROM " + table_of_tables + is_not_read, records.text(), fields)
+                   .empty();
     });
     if (is_complete) {
         return;
@@ -179,6 +210,9 @@ void record_tables(Session& session,
                 table.target.table,
                 table.columns[parent_column].name);
         }
+        tx.exec_params("UPDATE " + table_of_tables + " SET retired_at = now()" + is_not_read,
+                       records.text(),
+                       fields);
         return true;
     });
 }
@@ -231,6 +265,7 @@ std::uint64_t remove_others(pqxx::work& tx,
 
 std::vector<LineTable> prepare_lines(Session& session, Leases& leases, const LinesOf& lines) {
     prepare_records(session, leases, lines);
+    take_up_again(session, leases, lines);
     std::vector<LineTable> tables;
     for (const auto& wanted : lines.schema.lines) {
         tables.push_back(prepare_table(session, leases, lines, wanted));

@@ -400,9 +400,7 @@ private:
         }
         plan_.more_details_of = wanted_.target.text();
         if (more == MoreDetails::of_all_rows) {
-            plan_.ddl.insert(plan_.ddl.begin(),
-                             "UPDATE " + quoted_ + " SET " + details_at_column + " = NULL WHERE " +
-                                 details_at_column + " IS NOT NULL");
+            plan_.ddl.insert(plan_.ddl.begin(), let_rows_wait_for_details(quoted_));
         }
     }
 

@@ -2,9 +2,11 @@
 
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/failpoint.hpp"
-#include "sinks/common/column_names.hpp"
+#include "sinks/common/column_evolution.hpp"
 #include "sinks/sqlite/page_writer.hpp"
 #include "sinks/sqlite/prepare.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <string>
@@ -52,14 +54,29 @@ void prepare_records(Database& database, Leases& leases, const StreamSchema& sch
     });
 }
 
-/// So that deletions find the lines, whoever deletes.
+/// As a JSON array.
+std::string fields_of(const std::vector<LineTable>& tables) {
+    auto fields = nlohmann::json::array();
+    for (const auto& table : tables) {
+        fields.push_back(table.field);
+    }
+    return fields.dump();
+}
+
+/// So that deletions find the lines, whoever deletes, and to know of those that are not read.
 void record_tables(Database& database,
                    Leases& leases,
                    const std::string& records,
                    const std::vector<LineTable>& tables) {
     const auto known = database.state_table("line_tables");
+    const auto fields = fields_of(tables);
+    const auto is_not_read =
+        " WHERE target = ?1 AND retired_at IS NULL AND field NOT IN (SELECT value FROM "
+        "json_each(?2))";
     const bool is_complete = database.read([&] {
-        return std::all_of(tables.begin(), tables.end(), [&](const LineTable& table) {
+        const bool has_others =
+            database.number("SELECT 1 FROM " + known + is_not_read, records, fields).has_value();
+        return !has_others && std::all_of(tables.begin(), tables.end(), [&](const auto& table) {
             return database
                 .number("SELECT 1 FROM " + known +
                             " WHERE target = ?1 AND field = ?2 AND table_name = ?3 AND "
@@ -84,6 +101,30 @@ void record_tables(Database& database,
                          table.target.table,
                          table.columns[parent_column].name);
         }
+        database.run(
+            "UPDATE " + known + " SET retired_at = " + sql_now + is_not_read, records, fields);
+        return true;
+    });
+}
+
+/// Makes all records wait again for lines that were not read for a while.
+void take_up_again(Database& database, Leases& leases, const StreamSchema& schema) {
+    const auto target = schema.target.text();
+    const auto known = database.state_table("line_tables");
+    const auto fields = fields_of(schema.lines);
+    const std::string were_retired = " WHERE target = ?1 AND retired_at IS NOT NULL AND field IN "
+                                     "(SELECT value FROM json_each(?2))";
+    const bool is_any = database.read([&] {
+        return database.number("SELECT 1 FROM " + known + were_retired, target, fields).has_value();
+    });
+    if (!is_any) {
+        return;
+    }
+    database.write([&] {
+        leases.check();
+        raise_details_generation(database, target);
+        database.script(let_rows_wait_for_details(quote_identifier(schema.target.table)));
+        database.run("UPDATE " + known + " SET retired_at = NULL" + were_retired, target, fields);
         return true;
     });
 }
@@ -98,8 +139,7 @@ void wait_again(Database& database,
         return;
     }
     raise_details_generation(database, records.target.text());
-    const auto update = "UPDATE " + quote_identifier(records.target.table) + " SET " +
-                        details_at_column + " = NULL WHERE " + details_at_column + " IS NOT NULL";
+    const auto update = let_rows_wait_for_details(quote_identifier(records.target.table));
     database.script(lack == LinesLack::everything
                         ? update
                         : update + " AND " + quote_identifier(records.columns.front().name) +
@@ -152,6 +192,7 @@ std::vector<LineTable> prepare_lines(Database& database,
                                      const StreamSchema& schema,
                                      ColumnCasing casing) {
     prepare_records(database, leases, schema);
+    take_up_again(database, leases, schema);
     std::vector<LineTable> tables;
     for (auto table : schema.lines) {
         const StreamKey lines{key.connection, key.stream, table.target};

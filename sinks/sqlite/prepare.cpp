@@ -340,8 +340,7 @@ private:
         }
         raise_details_generation(database_, target_);
         if (more == MoreDetails::of_all_rows) {
-            database_.script("UPDATE " + quoted_ + " SET " + details_at_column + " = NULL WHERE " +
-                             details_at_column + " IS NOT NULL");
+            database_.script(let_rows_wait_for_details(quoted_));
         }
     }
 

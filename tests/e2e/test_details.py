@@ -302,6 +302,32 @@ class Details(EndToEnd):
         self.assertEqual(len(self.singles()), len(self.live()), "each once, though none has changed for Zoho")
         self.assertEqual(set(versions), set(self.target.row_versions("quotes")))
 
+    def is_away_for_a_while(self, target):
+        """Records that change meanwhile are read without it."""
+        self.prepare(target, quotes=40)
+        self.sync(self.home)
+        self.assert_lines_equal_the_ledger()
+        self.sim.post("fields", module="Quotes", remove=[VISITS])
+        self.sim.ids("edit", "Quotes", ids=self.live()[:10])
+        self.sim.ids("create", "Quotes", count=5)
+        self.quiet(self.sim)
+        self.sync(self.home)
+        self.assertEqual(self.waiting(), 0)
+        self.sim.post("fields", module="Quotes", restore=[VISITS])
+        self.sim.forget_requests()
+        self.sync(self.home)
+        self.assert_lines_equal_the_ledger()
+        self.assertEqual(len(self.singles()), len(self.live()))
+        self.sim.forget_requests()
+        self.sync(self.home)
+        self.assertEqual(self.singles(), [])
+
+    def test_a_subform_that_is_away_for_a_while_in_postgres(self):
+        self.is_away_for_a_while(self.postgres())
+
+    def test_a_subform_that_is_away_for_a_while_in_sqlite(self):
+        self.is_away_for_a_while(self.sqlite())
+
     def test_half_of_rate_and_credits(self):
         self.prepare(self.postgres(), quotes=100)
         self.home.inputs["rate"] = 20
