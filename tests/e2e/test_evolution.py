@@ -76,7 +76,8 @@ class Watch:
     def stop(self):
         self.stopping.set()
         self.thread.join()
-        self.target._connection.close()
+        if self.target._connection is not None:
+            self.target._connection.close()
 
 
 class Evolution(EndToEnd):
@@ -297,6 +298,8 @@ class Evolution(EndToEnd):
         simulator, daemon = self.load(target, seed, unknown_fields=unknown)
         views = self.make_views(target)
         watch = Watch(target) if target.kind == "postgres" else None
+        if watch is not None:
+            self.addCleanup(watch.stop)
         stop, self.locks_held = threading.Event(), 0
         holder = threading.Thread(target=self.hold_locks, args=(target, random.Random(seed + 1), stop))
         holder.start()
