@@ -140,6 +140,17 @@ class DetailColumns(EndToEnd):
         self.assert_equal(at_least=40)
         self.assertNotIn("partners", oracle.table_columns(target, "leads"))
 
+        # Lines alone again: no row waits for what is not read any more. Columns and long texts stay as they are.
+        self.home.daemon["details"] = "line_items"
+        self.home.write()
+        edited = [self.sim.ids("edit", module, count=5) for module in ("Leads", "Quotes")]
+        self.quiet(self.sim)
+        self.sim.forget_requests()
+        self.sync(self.home)
+        self.assertEqual(len(self.singles()), sum(map(len, edited)))
+        self.assertEqual(self.waiting(), 0)
+        self.assert_equal_to_ledger(self.sim, target, ["quotes"], at_least=20)
+
     def test_details_and_their_fields_come_later_in_postgres(self):
         self.comes_and_goes(self.postgres())
 
