@@ -226,7 +226,8 @@ class Details(EndToEnd):
         seen, between = [], 0
         for _ in range(kills):
             daemon = self.started(self.home, "sync")
-            reads = len(self.singles()) + self.chance.randrange(15, 50)
+            # The 21st is asked for after the first 20 were committed.
+            reads = len(self.singles()) + self.chance.randrange(21, 50)
             wait_until(lambda: not daemon.is_running() or len(self.singles()) >= reads, 60, "details are read")
             daemon.kill()
             target.settle()
