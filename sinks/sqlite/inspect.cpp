@@ -1,6 +1,7 @@
 #include "sinks/sqlite/inspect.hpp"
 
 #include "sinks/common/migration.hpp"
+#include "sinks/sqlite/known_columns.hpp"
 #include "sinks/sqlite/lines.hpp"
 #include "sinks/sqlite/migrate.hpp"
 #include "sinks/sqlite/prepare.hpp"
@@ -73,21 +74,12 @@ void copy_shape(Database& from, Database& to, const StreamKey& key, bool has_sta
     if (!has_state) {
         return;
     }
-    for (const auto& column : sqlite::load_columns(from, key.target.text())) {
-        to.run("INSERT INTO " + to.state_table("columns") +
-                   " (target, api_name, column_name, label, field_id, data_type, column_type,"
-                   " adopted, is_detail, added_at, retired_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
-                   " ?8, ?9, '', iif(?10, '', NULL))",
-               key.target.text(),
-               column.api_name,
-               column.name,
-               column.label,
-               column.field_id,
-               column.data_type,
-               column.column_type,
-               column.adopted ? 1 : 0,
-               column.is_detail ? 1 : 0,
-               column.retired ? 1 : 0);
+    const auto target = key.target.text();
+    for (const auto& column : sqlite::load_columns(from, target)) {
+        record_column(to, target, column);
+        if (column.retired) {
+            retire_column(to, target, column.name);
+        }
     }
 }
 

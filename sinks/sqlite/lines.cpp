@@ -3,6 +3,7 @@
 #include "daemon/core/time.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/column_evolution.hpp"
+#include "sinks/sqlite/known_columns.hpp"
 #include "sinks/sqlite/page_writer.hpp"
 #include "sinks/sqlite/prepare.hpp"
 

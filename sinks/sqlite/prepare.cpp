@@ -6,47 +6,16 @@
 #include "sinks/common/column_evolution.hpp"
 #include "sinks/common/metadata_columns.hpp"
 #include "sinks/common/row_text.hpp"
+#include "sinks/sqlite/known_columns.hpp"
 #include "sinks/sqlite/state.hpp"
 #include "sinks/sqlite/tables.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <set>
 #include <utility>
 
 namespace zohosyncd::sqlite {
 namespace {
-
-const char* declared_type(ColumnType type) {
-    switch (type) {
-    case ColumnType::bigint:
-    case ColumnType::boolean:
-        return "INTEGER";
-    case ColumnType::numeric:
-        return ""; // Numbers and, beyond a double's digits, texts; any affinity would turn the
-                   // latter into the former.
-    case ColumnType::text:
-    case ColumnType::date:
-    case ColumnType::timestamptz:
-    case ColumnType::json:
-        return "TEXT";
-    }
-    return "TEXT";
-}
-
-/// What ALTER TABLE can not change: whether a column gives every value of the type back as it was
-/// bound. Nothing is converted without an affinity, and text holds what any value looks like.
-bool keeps(const std::string& declared, ColumnType type) {
-    std::string upper = declared;
-    std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) {
-        return static_cast<char>(std::toupper(c));
-    });
-    const auto has = [&](const char* word) { return upper.find(word) != std::string::npos; };
-    if (has("INT")) {
-        return type == ColumnType::bigint || type == ColumnType::boolean;
-    }
-    return upper.empty() || has("CHAR") || has("CLOB") || has("TEXT") || has("BLOB");
-}
 
 /// Whether the table has a state row of its own.
 enum class TableKind { records, lines };
@@ -155,11 +124,7 @@ private:
                                  quote_identifier(from) + " TO " + quote_identifier(to));
                 table_->rename(from, to);
             }
-            database_.run("UPDATE " + database_.state_table("columns") +
-                              " SET column_name = ?3 WHERE target = ?1 AND column_name = ?2",
-                          target_,
-                          from,
-                          to);
+            rename_known_column(database_, target_, from, to);
         }
     }
 
@@ -374,57 +339,32 @@ private:
 
     void record_columns() {
         ZOHOSYNCD_FAILPOINT("sqlite.prepare.columns");
-        const auto table = database_.state_table("columns");
         for (const auto i : unrecorded()) {
             const auto& column = wanted_.columns[i];
-            database_.run("INSERT INTO " + table +
-                              " (target, api_name, column_name, label, field_id, data_type, "
-                              "column_type, adopted, is_detail)"
-                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (target, "
-                              "column_name) DO UPDATE SET"
-                              " api_name = excluded.api_name, label = excluded.label, "
-                              "field_id = excluded.field_id,"
-                              " data_type = excluded.data_type, column_type = "
-                              "excluded.column_type, is_detail = excluded.is_detail, retired_at = "
-                              "NULL",
+            record_column(database_,
                           target_,
-                          column.api_name,
-                          names_[i],
-                          column.label,
-                          field_key(column),
-                          column.data_type,
-                          to_string(column.type),
-                          table_ && table_->find(names_[i]) != nullptr ? 1 : 0,
-                          column.is_detail ? 1 : 0);
+                          {column.api_name,
+                           names_[i],
+                           column.label,
+                           field_key(column),
+                           column.data_type,
+                           to_string(column.type),
+                           table_ && table_->find(names_[i]) != nullptr,
+                           false,
+                           column.is_detail});
             lacks_values_ = lacks_values_ ||
                             (known(i) != nullptr && known(i)->retired && !column.is_left_out());
         }
         for (const auto& name : assigned_.retired) {
-            database_.run(std::string("UPDATE ") + table + " SET retired_at = " + sql_now +
-                              " WHERE target = ?1 AND column_name = ?2",
-                          target_,
-                          name);
+            retire_column(database_, target_, name);
         }
-    }
-
-    /// The state's table_id; empty for none, or for no row.
-    [[nodiscard]] std::string state_table_id() const {
-        auto& row =
-            database_.prepare("SELECT table_id FROM " + database_.state_table("sync_state") +
-                                  " WHERE connection = ?1 AND stream = ?2 AND target = ?3",
-                              key_.connection,
-                              key_.stream,
-                              target_);
-        const auto id = row.step() ? row.text(0) : std::string{};
-        row.reset();
-        return id;
     }
 
     [[nodiscard]] bool state_is_current() const {
         if (kind_ == TableKind::lines) {
             return true;
         }
-        return table_ && !table_->mark.empty() && table_->mark == state_table_id();
+        return table_ && !table_->mark.empty() && table_->mark == state_table_id(database_, key_);
     }
 
     [[nodiscard]] bool has_rows() const {
@@ -435,7 +375,7 @@ private:
     /// had a state before is another now: its rows are no continuation.
     [[nodiscard]] std::string mark_of_adopted() const {
         const bool is_adopted = table_ && !wanted_.is_snapshot && known_.empty() &&
-                                state_table_id().empty() && wanted_.version_column;
+                                state_table_id(database_, key_).empty() && wanted_.version_column;
         if (!is_adopted || table_->find(names_[*wanted_.version_column]) == nullptr) {
             return {};
         }
@@ -455,42 +395,16 @@ private:
                              quote_identifier(names_.front()) + ") WHERE 0");
         }
         ZOHOSYNCD_FAILPOINT("sqlite.prepare.state");
-        const auto unless_replaced = [](const std::string& column, const std::string& other) {
-            return column +
-                   " = CASE WHEN s.table_id IS NULL OR s.table_id = excluded.table_id THEN s." +
-                   column + " ELSE " + other + " END, ";
-        };
-        const auto at_first = [](const std::string& column) {
-            return column + " = CASE WHEN s.table_id IS NULL THEN coalesce(s." + column +
-                   ", excluded." + column + ") WHEN s.table_id = excluded.table_id THEN s." +
-                   column + " END, ";
-        };
         const auto first_mark = mark_of_adopted();
         // Rows without the columns that were added just now lack their values, however new they
         // are: without the hash the first scan begins at the anchor.
         const bool goes_on = !first_mark.empty() && missing_columns(*table_, false).empty();
-        database_.run(
-            "INSERT INTO " + database_.state_table("sync_state") +
-                " AS s (connection, stream, target, table_id, high_water_mark, mapping_hash, "
-                "unverified) VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), nullif(?6, ''), ?7) ON "
-                "CONFLICT (connection, stream, target) DO UPDATE SET " +
-                at_first("high_water_mark") + at_first("mapping_hash") +
-                unless_replaced("deletes_mark", "NULL") +
-                unless_replaced("consistent_as_of", "NULL") +
-                unless_replaced("unverified_as_of", "NULL") + unless_replaced("scan", "NULL") +
-                unless_replaced("verified_at", "NULL") +
-                unless_replaced("generation", "s.generation + 1") +
-                "unverified = CASE WHEN s.table_id = excluded.table_id THEN s.unverified ELSE "
-                "excluded.unverified END, table_id = excluded.table_id",
-            key_.connection,
-            key_.stream,
-            target_,
-            mark,
-            first_mark,
-            goes_on ? mapping_hash(wanted_) : std::string{},
-            table_ && !wanted_.is_snapshot && has_rows() ? 1 : 0);
-        database_.run("DELETE FROM " + database_.state_table("absent") + " WHERE target = ?1",
-                      target_);
+        begin_state(database_,
+                    key_,
+                    {mark,
+                     first_mark,
+                     goes_on ? mapping_hash(wanted_) : std::string{},
+                     table_ && !wanted_.is_snapshot && has_rows()});
     }
 
     Database& database_;
@@ -510,42 +424,6 @@ private:
 };
 
 } // namespace
-
-void raise_details_generation(Database& database, const std::string& target) {
-    database.run("INSERT INTO " + database.state_table("details") +
-                     " (target, generation) VALUES (?1, 1) ON CONFLICT (target) DO UPDATE SET "
-                     "generation = generation + 1",
-                 target);
-}
-
-std::int64_t load_details_generation(Database& database, const std::string& target) {
-    return database
-        .number("SELECT generation FROM " + database.state_table("details") + " WHERE target = ?1",
-                target)
-        .value_or(0);
-}
-
-std::vector<KnownColumn> load_columns(Database& database, const std::string& target) {
-    std::vector<KnownColumn> known;
-    auto& rows = database.prepare(
-        "SELECT api_name, column_name, label, field_id, data_type, column_type, adopted,"
-        " retired_at IS NOT NULL, is_detail FROM " +
-            database.state_table("columns") + " WHERE target = ?1 ORDER BY column_name",
-        target);
-    while (rows.step()) {
-        known.push_back({rows.text(0),
-                         rows.text(1),
-                         rows.text(2),
-                         rows.text(3),
-                         rows.text(4),
-                         rows.text(5),
-                         rows.integer(6) != 0,
-                         rows.integer(7) != 0,
-                         rows.integer(8) != 0});
-    }
-    rows.reset();
-    return known;
-}
 
 std::vector<std::string> prepare_line_table(Database& database,
                                             Leases& leases,

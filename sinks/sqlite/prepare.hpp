@@ -1,6 +1,5 @@
 #pragma once
 
-#include "sinks/common/column_names.hpp"
 #include "sinks/sink.hpp"
 #include "sinks/sqlite/lease.hpp"
 
@@ -32,12 +31,5 @@ std::vector<std::string> prepare_line_table(Database& database,
                                             const StreamSchema& wanted,
                                             ColumnCasing casing,
                                             const OnLinesChanged& on_changed);
-
-/// The rows of the state table `columns` about one target.
-std::vector<KnownColumn> load_columns(Database& database, const std::string& target);
-
-/// See Sink::details_generation. Both inside a transaction.
-void raise_details_generation(Database& database, const std::string& target);
-std::int64_t load_details_generation(Database& database, const std::string& target);
 
 } // namespace zohosyncd::sqlite

@@ -5,6 +5,7 @@
 #include "sinks/common/stage_count.hpp"
 #include "sinks/sqlite/compare.hpp"
 #include "sinks/sqlite/database.hpp"
+#include "sinks/sqlite/known_columns.hpp"
 #include "sinks/sqlite/lease.hpp"
 #include "sinks/sqlite/lines.hpp"
 #include "sinks/sqlite/migrate.hpp"

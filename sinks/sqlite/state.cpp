@@ -108,6 +108,51 @@ StreamState state_of(const Statement& row) {
 /// False before the first migration: verbs that only look must not fail for it.
 } // namespace
 
+std::string state_table_id(Database& database, const StreamKey& key) {
+    auto& row = database.prepare("SELECT table_id FROM " + database.state_table("sync_state") +
+                                     " WHERE connection = ?1 AND stream = ?2 AND target = ?3",
+                                 key.connection,
+                                 key.stream,
+                                 key.target.text());
+    const auto id = row.step() ? row.text(0) : std::string{};
+    row.reset();
+    return id;
+}
+
+void begin_state(Database& database, const StreamKey& key, const FirstState& first) {
+    const auto unless_replaced = [](const std::string& column, const std::string& other) {
+        return column +
+               " = CASE WHEN s.table_id IS NULL OR s.table_id = excluded.table_id THEN s." +
+               column + " ELSE " + other + " END, ";
+    };
+    const auto at_first = [](const std::string& column) {
+        return column + " = CASE WHEN s.table_id IS NULL THEN coalesce(s." + column +
+               ", excluded." + column + ") WHEN s.table_id = excluded.table_id THEN s." + column +
+               " END, ";
+    };
+    const auto target = key.target.text();
+    database.run("INSERT INTO " + database.state_table("sync_state") +
+                     " AS s (connection, stream, target, table_id, high_water_mark, mapping_hash, "
+                     "unverified) VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), nullif(?6, ''), ?7) ON "
+                     "CONFLICT (connection, stream, target) DO UPDATE SET " +
+                     at_first("high_water_mark") + at_first("mapping_hash") +
+                     unless_replaced("deletes_mark", "NULL") +
+                     unless_replaced("consistent_as_of", "NULL") +
+                     unless_replaced("unverified_as_of", "NULL") + unless_replaced("scan", "NULL") +
+                     unless_replaced("verified_at", "NULL") +
+                     unless_replaced("generation", "s.generation + 1") +
+                     "unverified = CASE WHEN s.table_id = excluded.table_id THEN s.unverified ELSE "
+                     "excluded.unverified END, table_id = excluded.table_id",
+                 key.connection,
+                 key.stream,
+                 target,
+                 first.table_id,
+                 first.high_water_mark,
+                 first.mapping_hash,
+                 first.has_rows ? 1 : 0);
+    database.run("DELETE FROM " + database.state_table("absent") + " WHERE target = ?1", target);
+}
+
 void store_state(Database& database, const StateChange& change) {
     const auto& checkpoint = change.checkpoint;
     const auto changed = database.run(update_sql(database),

@@ -18,6 +18,21 @@ struct StateChange {
     const WriteStats& stats;
 };
 
+/// What is known of a table when its stream begins with it.
+struct FirstState {
+    std::string table_id;
+    std::string high_water_mark; ///< Of a table that is taken over; empty for none.
+    std::string mapping_hash;    ///< Empty: the first scan begins at the anchor.
+    bool has_rows = false;       ///< Of somebody else's making: nothing vouches for them yet.
+};
+
+/// The table that the state is about; empty for none, or for no row.
+std::string state_table_id(Database& database, const StreamKey& key);
+
+/// Makes the stream's row, or begins it anew with another table. What a row says of the same table
+/// stays.
+void begin_state(Database& database, const StreamKey& key, const FirstState& first);
+
 /// Stores marks and totals; of a run that a reset has overtaken, only the latter. Throws
 /// SyncError{sink_refused} when the row is gone or the table is another than the one it is about.
 void store_state(Database& database, const StateChange& change);

@@ -19,6 +19,35 @@ bool is_integer_type(std::string declared) {
 
 } // namespace
 
+const char* declared_type(ColumnType type) {
+    switch (type) {
+    case ColumnType::bigint:
+    case ColumnType::boolean:
+        return "INTEGER";
+    case ColumnType::numeric:
+        return ""; // Numbers and, beyond a double's digits, texts; any affinity would turn the
+                   // latter into the former.
+    case ColumnType::text:
+    case ColumnType::date:
+    case ColumnType::timestamptz:
+    case ColumnType::json:
+        return "TEXT";
+    }
+    return "TEXT";
+}
+
+bool keeps(const std::string& declared, ColumnType type) {
+    std::string upper = declared;
+    std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) {
+        return static_cast<char>(std::toupper(c));
+    });
+    const auto has = [&](const char* word) { return upper.find(word) != std::string::npos; };
+    if (has("INT")) {
+        return type == ColumnType::bigint || type == ColumnType::boolean;
+    }
+    return upper.empty() || has("CHAR") || has("CLOB") || has("TEXT") || has("BLOB");
+}
+
 const Attribute* Relation::find(const std::string& name) const {
     const auto found =
         std::find_if(attributes.begin(), attributes.end(), [&](const Attribute& attribute) {

@@ -28,6 +28,13 @@ struct Relation {
     [[nodiscard]] bool is_unique(const std::string& name) const;
 };
 
+/// As CREATE TABLE has it.
+const char* declared_type(ColumnType type);
+
+/// What ALTER TABLE can not change: whether a column gives every value of the type back as it was
+/// bound. Nothing is converted without an affinity, and text holds what any value looks like.
+bool keeps(const std::string& declared, ColumnType type);
+
 std::optional<Relation> find_relation(Database& database, const std::string& table);
 
 /// A column that is filled with each write.
