@@ -119,6 +119,7 @@ void prepare_records(Session& session, Leases& leases, const LinesOf& lines) {
 
 std::string fields_of(const std::vector<LineTable>& tables) {
     std::vector<std::string> fields;
+    fields.reserve(tables.size());
     for (const auto& table : tables) {
         fields.push_back(table.field);
     }
@@ -223,6 +224,7 @@ std::vector<std::int64_t> settle_records(pqxx::work& tx, const BoundDetails& det
     const auto& table = details.records;
     const auto& version = table.columns[table.version.value()];
     std::vector<std::string> versions;
+    versions.reserve(details.page.versions.size());
     for (const auto& time : details.page.versions) {
         versions.push_back(format_utc(time));
     }
@@ -267,6 +269,7 @@ std::vector<LineTable> prepare_lines(Session& session, Leases& leases, const Lin
     prepare_records(session, leases, lines);
     take_up_again(session, leases, lines);
     std::vector<LineTable> tables;
+    tables.reserve(lines.schema.lines.size());
     for (const auto& wanted : lines.schema.lines) {
         tables.push_back(prepare_table(session, leases, lines, wanted));
     }

@@ -4,7 +4,7 @@
 #include "daemon/runtime/failpoint.hpp"
 #include "sinks/common/row_text.hpp"
 #include "sinks/common/stage_count.hpp"
-#include "sinks/postgres/catalog.hpp"
+#include "sinks/postgres/bound_tables.hpp"
 #include "sinks/postgres/compare.hpp"
 #include "sinks/postgres/credits.hpp"
 #include "sinks/postgres/deletions.hpp"
@@ -62,7 +62,7 @@ public:
     std::vector<Deletion> soft_deleted(const StreamSchema& schema,
                                        std::chrono::sys_seconds since,
                                        std::size_t limit) override {
-        return postgres::soft_deleted(session_, bound(schema), since, limit);
+        return postgres::soft_deleted(session_, tables_.get(schema), since, limit);
     }
 
     std::vector<std::int64_t> set_aside(const TableName& table, std::size_t limit) override;
@@ -78,7 +78,7 @@ public:
                            const Checkpoint& checkpoint) override;
 
     std::optional<std::uint64_t> count_stage(const StreamSchema& schema) override {
-        return postgres::count_stage(session_, bound(schema));
+        return postgres::count_stage(session_, tables_.get(schema));
     }
 
     WriteStats merge_stage(const StreamKey& key,
@@ -102,18 +102,18 @@ public:
 
     std::vector<RowVersion> live_rows(const StreamSchema& schema,
                                       std::span<const std::int64_t> ids) override {
-        return postgres::live_rows(session_, bound(schema), ids);
+        return postgres::live_rows(session_, tables_.get(schema), ids);
     }
 
     std::vector<RowVersion> live_rows_after(const StreamSchema& schema,
                                             const std::optional<RowVersion>& after,
                                             std::chrono::sys_seconds from,
                                             std::size_t limit) override {
-        return postgres::live_rows_after(session_, bound(schema), after, from, limit);
+        return postgres::live_rows_after(session_, tables_.get(schema), after, from, limit);
     }
 
     std::vector<std::int64_t> differing(const StreamSchema& schema, const Batch& records) override {
-        return postgres::differing(session_, bound(schema), records);
+        return postgres::differing(session_, tables_.get(schema), records);
     }
 
     void record_verification(const StreamKey& key, const Verification& found) override;
@@ -144,7 +144,7 @@ public:
 
     std::vector<RowVersion> rows_without_details(const StreamSchema& schema,
                                                  std::size_t limit) override {
-        return postgres::rows_without_details(session_, bound(schema), limit);
+        return postgres::rows_without_details(session_, tables_.get(schema), limit);
     }
 
     DetailsWritten write_details(const StreamSchema& schema,
@@ -162,7 +162,6 @@ public:
     }
 
 private:
-    const BoundTable& bound(const StreamSchema& schema);
     WriteStats write_page(const StreamKey& key,
                           const StreamSchema& schema,
                           Destination destination,
@@ -188,41 +187,10 @@ private:
     Leases leases_{session_};
     Quarantine quarantine_{session_};
     PageWriter writer_{session_};
-    std::map<std::string, BoundTable> tables_;
+    BoundTables tables_{session_};
     std::map<std::string, RunTotals> totals_; ///< Of runs that are not finished.
-    long bound_under_ = 0; ///< What session_.stale_tables() was when tables_ was filled.
     std::uint64_t settled_ = 0;
 };
-
-const BoundTable& PostgresSink::bound(const StreamSchema& schema) {
-    if (bound_under_ != session_.stale_tables()) {
-        tables_.clear();
-        bound_under_ = session_.stale_tables();
-    }
-    const auto target = schema.target.text();
-    const auto found = tables_.find(target);
-    if (found != tables_.end()) {
-        const auto& columns = found->second.schema.columns;
-        const bool same = std::equal(columns.begin(),
-                                     columns.end(),
-                                     schema.columns.begin(),
-                                     schema.columns.end(),
-                                     [](const Column& a, const Column& b) {
-                                         return a.name == b.name &&
-                                                a.counts_as_change == b.counts_as_change &&
-                                                a.is_detail == b.is_detail;
-                                     });
-        if (same && found->second.version == schema.version_column &&
-            found->second.schema.options == schema.options) {
-            return found->second;
-        }
-    }
-    auto table = session_.read("read the catalogue of " + target, [&](pqxx::work& tx) {
-        return bind_table(tx, schema, session_.options().state_schema);
-    });
-    table.statement = statement_prefix(table);
-    return tables_.insert_or_assign(target, std::move(table)).first->second;
-}
 
 PreparedStream
 PostgresSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) {
@@ -233,12 +201,11 @@ PostgresSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCa
         prepared.schema.lines = prepare_lines(key, prepared.schema, casing);
     }
     // A fresh look at the types: somebody may have altered one since the last run.
-    auto fresh = session_.read("read the catalogue of " + target, [&](pqxx::work& tx) {
+    session_.read("read the catalogue of " + target, [&](pqxx::work& tx) {
         quarantine_.look(tx, target);
-        return bind_table(tx, prepared.schema, session_.options().state_schema);
+        tables_.renew(tx, prepared.schema);
+        return true;
     });
-    fresh.statement = statement_prefix(fresh);
-    tables_.insert_or_assign(target, std::move(fresh));
     return prepared;
 }
 
@@ -323,7 +290,7 @@ WriteStats PostgresSink::write_page(const StreamKey& key,
                           (page.authoritative != nullptr && page.authoritative->rows() > 0);
     const auto attempt = [&](bool careful) {
         // Looked up before the transaction begins: a connection holds one at a time.
-        const auto* table = has_rows ? &bound(schema) : nullptr;
+        const auto* table = has_rows ? &tables_.get(schema) : nullptr;
         return commit(
             "write to", key, checkpoint, destination == Destination::table, [&](pqxx::work& tx) {
                 return table == nullptr ? quarantined_only(page)
@@ -363,7 +330,7 @@ WriteStats PostgresSink::write_deletions(const StreamKey& key,
                                          std::span<const Deletion> deletions,
                                          DeletePolicy policy,
                                          const Checkpoint& checkpoint) {
-    const auto& table = bound(schema);
+    const auto& table = tables_.get(schema);
     const auto result = commit("delete from", key, checkpoint, true, [&](pqxx::work& tx) {
         PageResult page;
         if (policy != DeletePolicy::none) {
@@ -377,10 +344,10 @@ WriteStats PostgresSink::write_deletions(const StreamKey& key,
 std::vector<LineTable>
 PostgresSink::prepare_lines(const StreamKey& key, const StreamSchema& schema, ColumnCasing casing) {
     auto tables = postgres::prepare_lines(session_, leases_, {key, schema, casing});
-    tables_.erase(key.target.text()); // It may have a column more.
+    tables_.forget(key.target.text()); // It may have a column more.
     session_.read("read the quarantine of " + key.target.text(), [&](pqxx::work& tx) {
         for (const auto& table : tables) {
-            tables_.erase(table.target.text());
+            tables_.forget(table.target.text());
             quarantine_.look(tx, table.target.text());
         }
         return true;
@@ -393,10 +360,11 @@ DetailsWritten PostgresSink::write_details(const StreamSchema& schema,
                                            const DetailsPage& page) {
     const auto attempt = [&](bool careful) {
         // Looked up before the transaction begins: a connection holds one at a time.
-        const auto& records = bound(schema);
+        const auto& records = tables_.get(schema);
         std::vector<const BoundTable*> lines;
+        lines.reserve(tables.size());
         for (const auto& table : tables) {
-            lines.push_back(&bound(schema_of_lines(table)));
+            lines.push_back(&tables_.get(schema_of_lines(table)));
         }
         // Without a way to tell whether a commit in doubt happened: then the rows just wait on.
         return session_.write("write details to " + records.target, {}, [&](pqxx::work& tx) {
@@ -418,7 +386,7 @@ DetailsWritten PostgresSink::write_details(const StreamSchema& schema,
 }
 
 void PostgresSink::begin_stage(const StreamKey&, const StreamSchema& schema) {
-    const auto& table = bound(schema);
+    const auto& table = tables_.get(schema);
     session_.write("begin the stage of " + table.target, {}, [&](pqxx::work& tx) {
         leases_.check(tx);
         ZOHOSYNCD_FAILPOINT("postgres.stage.begin");
@@ -440,7 +408,7 @@ WriteStats PostgresSink::end_stage(const StreamKey& key,
                                    Merge merge,
                                    const Checkpoint& checkpoint) {
     const auto attempt = [&] {
-        const auto& table = bound(schema);
+        const auto& table = tables_.get(schema);
         return commit("merge the stage of", key, checkpoint, true, [&](pqxx::work& tx) {
             return schema.is_snapshot ? postgres::append_stage(tx, table, merge)
                                       : postgres::merge_stage(session_, tx, table, merge);
