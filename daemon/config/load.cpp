@@ -10,11 +10,7 @@
 #include "daemon/config/target_sql.hpp"
 #include "daemon/config/words.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <ctime>
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
@@ -355,6 +351,7 @@ private:
         }
         kept.erase(kept.begin());
         std::vector<std::string> names;
+        names.reserve(stream.columns.columns.size());
         for (const auto& rule : stream.columns.columns) {
             names.push_back(rule.name);
         }
@@ -477,23 +474,6 @@ Schedule default_schedule(StreamMode mode) {
     return Schedule::parse(mode == StreamMode::incremental ? "@every 5m"
                            : mode == StreamMode::snapshot  ? "@daily" // Its table only grows.
                                                            : "@every 1h");
-}
-
-Environment process_environment() {
-    Environment environment;
-    for (char** variable = environ; *variable != nullptr; ++variable) {
-        const std::string_view text(*variable);
-        const auto equals = text.find('=');
-        if (equals != std::string_view::npos) {
-            environment.variables.emplace(text.substr(0, equals), text.substr(equals + 1));
-        }
-    }
-    std::error_code error;
-    if (const auto directory = std::filesystem::current_path(error); !error) {
-        environment.working_directory = directory.string();
-    }
-    environment.now = std::chrono::sys_seconds(std::chrono::seconds(std::time(nullptr)));
-    return environment;
 }
 
 Config
