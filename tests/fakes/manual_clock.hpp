@@ -8,7 +8,8 @@
 
 namespace zohosyncd::fakes {
 
-/// Time that moves only when a test or a sleeper moves it. Notes each sleep and takes no time. Thread-safe.
+/// Time that moves only when a test or a sleeper moves it. Notes each sleep and takes no time.
+/// Thread-safe.
 class ManualClock final : public Clock {
 public:
     TimePoint now() const override {
@@ -19,7 +20,8 @@ public:
 
     std::chrono::system_clock::time_point wall_now() const override {
         const std::lock_guard lock(mutex_);
-        return wall_begin_ + std::chrono::duration_cast<std::chrono::system_clock::duration>(now_ - begin);
+        return wall_begin_ +
+               std::chrono::duration_cast<std::chrono::system_clock::duration>(now_ - begin);
     }
 
     bool sleep_until(TimePoint deadline, std::stop_token stop) override {
@@ -40,7 +42,8 @@ public:
     /// Somebody sets the machine's clock; the steady clock does not notice.
     void set_wall(std::chrono::system_clock::time_point wall) {
         const std::lock_guard lock(mutex_);
-        wall_begin_ = wall - std::chrono::duration_cast<std::chrono::system_clock::duration>(now_ - begin);
+        wall_begin_ =
+            wall - std::chrono::duration_cast<std::chrono::system_clock::duration>(now_ - begin);
     }
 
     std::vector<Duration> naps() const {
@@ -63,4 +66,4 @@ private:
     std::vector<Duration> naps_;
 };
 
-}  // namespace zohosyncd::fakes
+} // namespace zohosyncd::fakes

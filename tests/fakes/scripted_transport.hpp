@@ -14,8 +14,9 @@
 
 namespace zohosyncd::fakes {
 
-/// What a Zoho that was written down beforehand answers, and what it was asked. Token requests have a
-/// queue of their own; where it is empty, a good token comes. Thread-safe: several transports may share one.
+/// What a Zoho that was written down beforehand answers, and what it was asked. Token requests have
+/// a queue of their own; where it is empty, a good token comes. Thread-safe: several transports may
+/// share one.
 class Script {
 public:
     struct Reply {
@@ -109,4 +110,4 @@ private:
     Script& script_;
 };
 
-}  // namespace zohosyncd::fakes
+} // namespace zohosyncd::fakes

@@ -41,4 +41,4 @@ inline std::map<std::string, std::string> date_header(int second_of_minute) {
     return {{"date", "Tue, 14 Nov 2023 22:13:" + digits + " GMT"}};
 }
 
-}  // namespace zohosyncd::fakes
+} // namespace zohosyncd::fakes

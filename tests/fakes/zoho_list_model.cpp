@@ -18,8 +18,10 @@ std::map<std::int64_t, ZohoListModel::Record>::iterator ZohoListModel::choose(bo
     for (const auto& [id, record] : records_) {
         ++crowd[record.modified];
     }
-    const auto busiest = std::max_element(
-        crowd.begin(), crowd.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    const auto busiest =
+        std::max_element(crowd.begin(), crowd.end(), [](const auto& a, const auto& b) {
+            return a.second < b.second;
+        });
     auto left = random(busiest->second);
     return std::find_if(records_.begin(), records_.end(), [&](const auto& entry) {
         return entry.second.modified == busiest->first && left-- == 0;
@@ -29,7 +31,8 @@ std::map<std::int64_t, ZohoListModel::Record>::iterator ZohoListModel::choose(bo
 std::vector<ZohoListModel::Row> ZohoListModel::sorted(Instant since) const {
     std::vector<Row> rows;
     for (const auto& [id, record] : records_) {
-        if (record.modified > since || (comparison_ == Comparison::inclusive && record.modified == since)) {
+        if (record.modified > since ||
+            (comparison_ == Comparison::inclusive && record.modified == since)) {
             rows.push_back({id, record});
         }
     }
@@ -72,9 +75,11 @@ ZohoListModel::Page ZohoListModel::list(const PageRequest& request) {
         rows = sorted(request.since);
         const Instant modified{std::chrono::seconds(std::stoll(token))};
         const std::int64_t id = std::stoll(token.substr(colon + 1));
-        from = static_cast<std::size_t>(std::count_if(rows.begin(), rows.end(), [&](const Row& row) {
-            return row.record.modified < modified || (row.record.modified == modified && row.id <= id);
-        }));
+        from =
+            static_cast<std::size_t>(std::count_if(rows.begin(), rows.end(), [&](const Row& row) {
+                return row.record.modified < modified ||
+                       (row.record.modified == modified && row.id <= id);
+            }));
     } else {
         snapshot = std::stoull(token);
         rows = snapshot_rows(snapshot);
@@ -95,12 +100,12 @@ ZohoListModel::Page ZohoListModel::list(const PageRequest& request) {
     if (page.more_records && tokens_ == TokenMode::live_offset) {
         page.next_page_token = std::to_string(to);
     } else if (page.more_records && tokens_ == TokenMode::keyset) {
-        page.next_page_token =
-            std::to_string(page.versions.back().time_since_epoch().count()) + ":" + std::to_string(page.ids.back());
+        page.next_page_token = std::to_string(page.versions.back().time_since_epoch().count()) +
+                               ":" + std::to_string(page.ids.back());
     } else if (page.more_records) {
         page.next_page_token = std::to_string(snapshot) + ":" + std::to_string(to);
     }
     return page;
 }
 
-}  // namespace zohosyncd::fakes
+} // namespace zohosyncd::fakes

@@ -13,23 +13,24 @@
 namespace zohosyncd::fakes {
 
 enum class TokenMode {
-    live_offset,    ///< The token is a position in the list as it is now.
-    keyset,         ///< The token is the last row's (Modified_Time, id).
-    snapshot_old,   ///< The token keeps the list as it was, with the rows' old content.
-    snapshot_live,  ///< The token keeps the rows' order; each shows what it is now.
+    live_offset,   ///< The token is a position in the list as it is now.
+    keyset,        ///< The token is the last row's (Modified_Time, id).
+    snapshot_old,  ///< The token keeps the list as it was, with the rows' old content.
+    snapshot_live, ///< The token keeps the rows' order; each shows what it is now.
 };
 
 enum class Comparison { inclusive, exclusive };
 
-/// Zoho's list of one module, sorted by Modified_Time and id, as a value that tests edit between requests.
+/// Zoho's list of one module, sorted by Modified_Time and id, as a value that tests edit between
+/// requests.
 class ZohoListModel {
 public:
     using Instant = std::chrono::sys_seconds;
 
     struct Record {
         Instant modified;
-        std::uint64_t edit = 0;  ///< Greater with every edit: tells versions of one second apart.
-        bool is_late = false;    ///< Appeared with an old time; no scan promises those.
+        std::uint64_t edit = 0; ///< Greater with every edit: tells versions of one second apart.
+        bool is_late = false;   ///< Appeared with an old time; no scan promises those.
     };
 
     struct Page {
@@ -43,8 +44,13 @@ public:
         PageFacts facts() const { return {ids, versions, more_records, next_page_token, date}; }
     };
 
-    ZohoListModel(std::uint64_t seed, std::size_t page_size, TokenMode tokens, Comparison comparison, bool has_date)
-        : random_(seed), page_size_(page_size), tokens_(tokens), comparison_(comparison), has_date_(has_date) {}
+    ZohoListModel(std::uint64_t seed,
+                  std::size_t page_size,
+                  TokenMode tokens,
+                  Comparison comparison,
+                  bool has_date)
+        : random_(seed), page_size_(page_size), tokens_(tokens), comparison_(comparison),
+          has_date_(has_date) {}
 
     /// A number below `limit`.
     std::size_t random(std::size_t limit) { return static_cast<std::size_t>(random_() % limit); }
@@ -52,7 +58,8 @@ public:
     void add(std::size_t count, Instant modified) {
         for (; count > 0; --count) {
             // Ids are spread, so that late ones get in between.
-            records_[next_id_ += 1 + static_cast<std::int64_t>(random(5))] = {modified, ++edits_, false};
+            records_[next_id_ += 1 + static_cast<std::int64_t>(random(5))] = {
+                modified, ++edits_, false};
         }
     }
 
@@ -75,8 +82,10 @@ public:
 
     void add_late(Instant earliest) {
         const auto span = static_cast<std::size_t>((now_ - earliest).count()) + 1;
-        const auto id = static_cast<std::int64_t>(random(static_cast<std::size_t>(next_id_) + 1)) + 1;
-        records_.try_emplace(id, Record{earliest + std::chrono::seconds(random(span)), ++edits_, true});
+        const auto id =
+            static_cast<std::int64_t>(random(static_cast<std::size_t>(next_id_) + 1)) + 1;
+        records_.try_emplace(id,
+                             Record{earliest + std::chrono::seconds(random(span)), ++edits_, true});
     }
 
     const std::map<std::int64_t, Record>& records() const { return records_; }
@@ -108,4 +117,4 @@ private:
     std::vector<std::vector<Row>> snapshots_;
 };
 
-}  // namespace zohosyncd::fakes
+} // namespace zohosyncd::fakes
