@@ -83,7 +83,7 @@ class Sink {
 public:
     virtual ~Sink() = default;
 
-    /// Applies the migrations of the state schema that are missing, in one transaction each, and
+    /// Applies the migrations of the state schema that are missing, all in one transaction, and
     /// returns how many there were. Safe when several processes call it at once.
     virtual int migrate() = 0;
 
@@ -136,13 +136,15 @@ public:
 
     /// The lines' part of prepare() alone, for a table that is ready: `schema` needs no more
     /// columns than id and version, with their names. Returns the tables with every column named.
+    /// The lines of other fields are not read any more then: should they be wanted again, all rows
+    /// wait.
     virtual std::vector<LineTable>
     prepare_lines(const StreamKey&, const StreamSchema& schema, ColumnCasing) {
         return schema.lines;
     }
 
-    /// How many live rows wait for their lines: _details_at is NULL. Nothing when the table does
-    /// not exist or never had lines.
+    /// How many live rows wait for their details: _details_at is NULL. Nothing when the table does
+    /// not exist or never had any.
     virtual std::optional<std::uint64_t> details_backlog(const TableName&) { return std::nullopt; }
 
     /// The newest of these rows, by their version; at most `limit`. Rows without a version, whose
@@ -155,10 +157,10 @@ public:
     /// for further ones. To be asked before it is decided what to read.
     virtual std::int64_t details_generation(const TableName&) { return 0; }
 
-    /// Writes the lines of records whose live row still has the version that they were read at,
-    /// sets _details_at there and removes the lines that such a record has no more; all in one
-    /// transaction. Nothing happens to the lines of other records, and nothing at all when the page
-    /// is of another generation. `tables` as prepare() named them.
+    /// Writes lines and columns of records whose live row still has the version that they were read
+    /// at, sets _details_at there and removes the lines that such a record has no more; all in one
+    /// transaction. Nothing happens to other records, and nothing at all when the page is of
+    /// another generation. `tables` as prepare() named them.
     virtual DetailsWritten
     write_details(const StreamSchema&, const std::vector<LineTable>&, const DetailsPage&) {
         return {};

@@ -23,12 +23,18 @@ using log::Level;
 constexpr std::size_t records_per_commit = 20;
 // Memory is bounded by this and one more reply, whatever the lines are.
 constexpr std::size_t bytes_per_commit = std::size_t{4} << 20U;
-// A record that is gone, or that keeps another version than its row: lists tell first.
-constexpr auto again_after = 10min;
+// A record that is gone, or that keeps another version than its row: lists tell first. Twice as
+// long each time, as there are rows that wait in vain for good.
+constexpr std::chrono::seconds again_after = 10s;
+constexpr std::chrono::seconds again_after_at_most = 24h;
 // As many of them are passed over at most, so that one look stays a small read.
-constexpr std::size_t most_passed_over = 2'000;
+constexpr std::size_t most_passed_over = 20'000;
 // One record that Zoho can not answer for is its own trouble; so many in a row are not.
-constexpr int most_failures = 3;
+constexpr std::size_t most_failures = 3;
+// A row of a table that was there first may be of any time. Clocks are not further apart than this.
+constexpr auto of_the_future = 1min;
+// A record, a text that may be cut, and the record once more.
+constexpr std::uint64_t requests_with_texts = 3;
 // Id and version: what single records fill comes after them.
 constexpr std::size_t before_columns = 2;
 // By our own clock, which may be a second off: the reply's `Date` then decides.
@@ -198,35 +204,60 @@ void DetailsRun::forget_records() {
     bytes_ = 0;
 }
 
-bool DetailsRun::was_tried(const Row& row) {
+bool DetailsRun::was_tried(const Row& row) const {
     const auto tried = memory_.tried.find(row.id);
-    // A row that keeps its first values never gets the version that its record has by now.
     return tried != memory_.tried.end() && tried->second.version == row.version &&
-           (stream_.merge_strategy == MergeStrategy::insert ||
-            context_.clock.now() < tried->second.at + again_after);
+           context_.clock.now() < tried->second.again_at;
 }
 
-std::vector<DetailsRun::Row> DetailsRun::waiting_rows(DetailsProgress& progress) {
-    const auto passed_over = std::min(memory_.tried.size(), most_passed_over);
-    const auto now = context_.clock.wall_seconds() + context_.gate.snapshot().clock_skew;
-    const auto limit = records_per_commit + passed_over;
-    const auto all = context_.sink.rows_without_details(schema_, limit);
-    if (all.size() < limit) {
-        // Whatever waits no more may wait again one day, and then for another reason.
-        const auto waits_no_more = [&](const auto& entry) {
-            return std::none_of(all.begin(), all.end(), [&](const RowVersion& waiting) {
-                return waiting.id == entry.first;
-            });
-        };
-        std::erase_if(memory_.tried, waits_no_more);
+void DetailsRun::note_tried(std::int64_t id, std::chrono::sys_seconds version) {
+    auto& tried = memory_.tried[id];
+    tried.times = tried.version == version ? tried.times + 1 : 1;
+    tried.version = version;
+    auto wait = again_after;
+    for (int i = 1; i < tried.times && wait < again_after_at_most; ++i) {
+        wait *= 2;
     }
+    tried.again_at = context_.clock.now() + std::min(wait, again_after_at_most);
+}
+
+/// The newest of those that can be read now, deeper down where none of the newest can.
+std::vector<DetailsRun::Row> DetailsRun::waiting_rows(DetailsProgress& progress) {
+    auto limit = records_per_commit + std::min(memory_.tried.size(), most_passed_over);
+    for (;; limit *= 2) {
+        const auto waiting = context_.sink.rows_without_details(schema_, limit);
+        const bool are_all = waiting.size() < limit;
+        if (are_all) {
+            forget_tried_but(waiting);
+        }
+        auto rows = rows_to_read(waiting, progress);
+        if (!rows.empty() || are_all || limit > most_passed_over) {
+            return rows;
+        }
+    }
+}
+
+/// Whatever waits no more may wait again one day, and then for another reason.
+void DetailsRun::forget_tried_but(const std::vector<RowVersion>& waiting) {
+    std::set<std::int64_t> ids;
+    for (const auto& row : waiting) {
+        ids.insert(row.id);
+    }
+    std::erase_if(memory_.tried, [&](const auto& entry) { return !ids.contains(entry.first); });
+}
+
+std::vector<DetailsRun::Row> DetailsRun::rows_to_read(const std::vector<RowVersion>& waiting,
+                                                      DetailsProgress& progress) {
+    const auto now = context_.clock.wall_seconds() + context_.gate.snapshot().clock_skew;
     std::vector<Row> rows;
-    for (const auto& waiting : all) {
-        const Row row{waiting.id, std::chrono::floor<std::chrono::seconds>(*waiting.version)};
+    for (const auto& one : waiting) {
+        const Row row{one.id, std::chrono::floor<std::chrono::seconds>(*one.version)};
         if (was_tried(row)) {
             continue;
         }
-        if (row.version + settles_after > now) {
+        if (row.version > now + of_the_future) {
+            note_tried(row.id, row.version);
+        } else if (row.version + settles_after > now) {
             progress.has_too_young = true;
         } else if (rows.size() < records_per_commit) {
             rows.push_back(row);
@@ -235,10 +266,17 @@ std::vector<DetailsRun::Row> DetailsRun::waiting_rows(DetailsProgress& progress)
     return rows;
 }
 
+/// Of one record: one that is begun and not ended would be for nothing.
+std::uint64_t DetailsRun::most_requests() const {
+    const bool has_texts = std::ranges::any_of(
+        schema_.columns, [](const Column& column) { return column.list_limit.has_value(); });
+    return has_texts ? requests_with_texts : 1;
+}
+
 bool DetailsRun::may_spend(DetailsProgress& progress) {
     const bool has_room =
         context_.pressure == nullptr || context_.pressure->has_room_for(Deferrable::details);
-    progress.is_put_off = !has_room || budget_.left() == 0;
+    progress.is_put_off = !has_room || budget_.left() < most_requests();
     if (progress.is_put_off && !memory_.is_put_off) {
         log::event(Level::warn,
                    "put_off",
@@ -265,14 +303,15 @@ DetailsRun::read_one(DetailReader& reader, const Row& row, DetailsProgress& prog
     };
     const auto turn = [&] {
         count();
-        return may_spend(progress) && budget_.wait_for_turn(stop_);
+        return budget_.left() > 0 && budget_.wait_for_turn(stop_);
     };
     try {
         outcome = reader.read(row.id, row.version, record, turn, stop_);
-        failures_ = 0;
+        failed_.clear();
     } catch (const SyncError& error) {
         count();
-        if (error.kind() != ErrorKind::bad_response || ++failures_ >= most_failures) {
+        failed_.push_back(row.id);
+        if (!is_about_one(error)) {
             throw;
         }
         log::event(Level::warn,
@@ -320,6 +359,20 @@ bool DetailsRun::lacks_more_than_known(const RecordDetails& record) {
     return true;
 }
 
+/// Not with as many in a row: then none of them was the trouble.
+bool DetailsRun::is_about_one(const SyncError& error) {
+    const auto kind = error.kind();
+    const bool may_be = kind == ErrorKind::bad_response || kind == ErrorKind::server_error ||
+                        kind == ErrorKind::network;
+    if (may_be && failed_.size() < most_failures) {
+        return true;
+    }
+    for (const auto id : failed_) {
+        memory_.tried.erase(id);
+    }
+    return false;
+}
+
 void DetailsRun::read(const std::vector<Row>& rows, DetailsProgress& progress) {
     DetailReader reader(context_.client,
                         stream_.endpoint.module,
@@ -338,7 +391,7 @@ void DetailsRun::read(const std::vector<Row>& rows, DetailsProgress& progress) {
             break;
         case DetailOutcome::gone:
         case DetailOutcome::changed:
-            memory_.tried[row.id] = {row.version, context_.clock.now()};
+            note_tried(row.id, row.version);
             break;
         case DetailOutcome::put_off:
             return;
@@ -353,6 +406,26 @@ void DetailsRun::commit() {
     if (records_.empty()) {
         return;
     }
+    add_line_columns();
+    // What a record lacks stays as it is: those that lack the same are written together.
+    std::map<std::vector<bool>, std::vector<RecordDetails>> groups;
+    for (auto& record : records_) {
+        std::vector<bool> lacks;
+        for (const auto& value : record.values) {
+            lacks.push_back(value.empty());
+        }
+        groups[lacks].push_back(std::move(record));
+    }
+    forget_records();
+    for (const auto& [lacks, records] : groups) {
+        if (!write(records)) {
+            return;
+        }
+    }
+}
+
+/// Of lines whose module has no list of fields.
+void DetailsRun::add_line_columns() {
     bool has_grown = false;
     for (std::size_t i = 0; i < schema_.lines.size(); ++i) {
         auto& table = schema_.lines[i];
@@ -363,34 +436,37 @@ void DetailsRun::commit() {
     if (has_grown) {
         schema_.lines = context_.sink.prepare_lines(key_, schema_, stream_.casing);
     }
-    auto page = decode_lines(records_, schema_.lines);
+}
+
+/// False when they lack something that is wanted by now.
+bool DetailsRun::write(const std::vector<RecordDetails>& records) {
+    auto page = decode_lines(records, schema_.lines);
     auto schema = schema_;
-    page.columns = decode_columns(records_, schema);
+    page.columns = decode_columns(records, schema);
     page.generation = generation_;
     ZOHOSYNCD_FAILPOINT("details.commit");
     const auto written = context_.sink.write_details(schema, schema_.lines, page);
     ZOHOSYNCD_FAILPOINT("details.committed");
     if (written.is_outdated) {
-        forget_records();
-        return;
+        return false;
     }
-    const auto& stats = written.lines;
-    note_records(written.settled);
+    note_records(records, written.settled);
     memory_.filled += written.settled.size();
-    note_values(page, stats);
+    note_values(page, written.lines);
     log::event(Level::debug,
                "details_committed",
                {kv("stream", key_.stream),
-                kv("rows", records_.size()),
-                kv("inserted", stats.inserted),
-                kv("updated", stats.updated),
-                kv("deleted", stats.deleted)});
-    forget_records();
+                kv("rows", written.settled.size()),
+                kv("inserted", written.lines.inserted),
+                kv("updated", written.lines.updated),
+                kv("deleted", written.lines.deleted)});
+    return true;
 }
 
 /// What became of the records that were written.
-void DetailsRun::note_records(const std::vector<std::int64_t>& settled) {
-    for (const auto& record : records_) {
+void DetailsRun::note_records(const std::vector<RecordDetails>& records,
+                              const std::vector<std::int64_t>& settled) {
+    for (const auto& record : records) {
         if (record.is_text_cut) {
             log::event(Level::warn,
                        "text_cut",
@@ -413,7 +489,7 @@ void DetailsRun::note_records(const std::vector<std::int64_t>& settled) {
             }
         }
         if (!std::ranges::binary_search(settled, record.id)) {
-            memory_.tried[record.id] = {record.version, context_.clock.now()};
+            note_tried(record.id, record.version);
         }
     }
 }

@@ -23,12 +23,13 @@ namespace zohosyncd {
 struct DetailsMemory {
     struct Tried {
         std::chrono::sys_seconds version;
-        Clock::TimePoint at;
+        int times = 0;
+        Clock::TimePoint again_at;
     };
 
-    /// Records that were read and still wait: gone, or of another version than their row. Asked for
-    /// again when their row is of another version, or later: a version may be one that can not be
-    /// met, as with fractions of a second in a table that was there first.
+    /// Records that were asked for and still wait: gone, refused, or of another version than their
+    /// row. Asked for again when their row is of another version, or later and later: a version may
+    /// be one that is never met, as with fractions of a second in a table that was there first.
     std::map<std::int64_t, Tried> tried;
     /// What records lack although the list of fields has it, and that list.
     std::set<std::string> absent;
@@ -72,13 +73,22 @@ private:
     [[nodiscard]] bool is_outdated(const SyncError& error);
     void forget_records();
     [[nodiscard]] std::vector<Row> waiting_rows(DetailsProgress& progress);
-    [[nodiscard]] bool was_tried(const Row& row);
+    [[nodiscard]] std::vector<Row> rows_to_read(const std::vector<RowVersion>& waiting,
+                                                DetailsProgress& progress);
+    void forget_tried_but(const std::vector<RowVersion>& waiting);
+    [[nodiscard]] bool was_tried(const Row& row) const;
+    void note_tried(std::int64_t id, std::chrono::sys_seconds version);
     [[nodiscard]] bool may_spend(DetailsProgress& progress);
+    [[nodiscard]] std::uint64_t most_requests() const;
     void read(const std::vector<Row>& rows, DetailsProgress& progress);
     DetailOutcome read_one(DetailReader& reader, const Row& row, DetailsProgress& progress);
+    [[nodiscard]] bool is_about_one(const SyncError& error);
     [[nodiscard]] bool lacks_more_than_known(const RecordDetails& record);
     void commit();
-    void note_records(const std::vector<std::int64_t>& settled);
+    void add_line_columns();
+    [[nodiscard]] bool write(const std::vector<RecordDetails>& records);
+    void note_records(const std::vector<RecordDetails>& records,
+                      const std::vector<std::int64_t>& settled);
     void note_values(const DetailsPage& page, const WriteStats& stats);
     void note_progress(const DetailsProgress& progress);
 
@@ -92,7 +102,7 @@ private:
     std::int64_t generation_ = 0;        ///< Of the details as they are in `schema_`.
     std::vector<RecordDetails> records_; ///< Read and not written yet.
     std::size_t bytes_ = 0;              ///< Of what they hold.
-    int failures_ = 0;                   ///< In a row, of single records.
+    std::vector<std::int64_t> failed_;   ///< In a row: records that could not be asked for.
 };
 
 } // namespace zohosyncd

@@ -100,6 +100,12 @@ bool is_left_out(const ZohoField& field) {
     return !is_delivered_by_lists(field) && !holds_lines(field);
 }
 
+/// Whether all of a text shows that what a list gives is its beginning.
+bool keeps_beginnings(const Column& column) {
+    return column.rules == nullptr || (column.rules->transforms.empty() && !column.rules->null_if &&
+                                       !column.rules->characters);
+}
+
 /// Fields that lists cut become details, and those that they leave out are added, last: pages fill
 /// the columns before them.
 void add_details(StreamSchema& schema,
@@ -108,7 +114,7 @@ void add_details(StreamSchema& schema,
                  const ColumnRules& rules) {
     std::set<std::string> seen;
     for (auto& column : schema.columns) {
-        column.is_detail = column.list_limit.has_value();
+        column.is_detail = column.list_limit.has_value() && keeps_beginnings(column);
         seen.insert(column.source());
     }
     for (const auto& field : fields) {

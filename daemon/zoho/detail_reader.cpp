@@ -25,12 +25,16 @@ constexpr std::size_t first_field = 3;
 constexpr std::size_t most_trimmed = 20;
 
 /// A record that lacks a field says nothing about it; the decoder makes NULL of that, too.
-bool has_field(const std::string& body, const std::string& field) {
-    return body.find('"' + field + '"') != std::string::npos;
+bool has_field(const PageInfo& info, const std::string& field) {
+    return std::ranges::find(info.absent, field) == info.absent.end();
 }
 
-std::string json_of(const ColumnData& values) {
-    return values.is_null(0) ? "null" : std::string(values.value(0));
+std::string json_of(const ColumnData& values, ColumnType type) {
+    if (values.is_null(0)) {
+        return "null";
+    }
+    std::string value(values.value(0));
+    return type == ColumnType::text ? json(value).dump() : value;
 }
 
 /// What is to be decoded at the commit.
@@ -41,13 +45,11 @@ Column as_json(const std::string& api_name) {
     return column;
 }
 
-RecordDecoder::Shape shape_of(const std::vector<std::string>& fields) {
-    RecordDecoder::Shape shape{
-        {as_json("id"), as_json("Modified_Time"), as_json("$has_more")}, version_column, false};
-    for (const auto& field : fields) {
-        shape.columns.push_back(as_json(field));
-    }
-    return shape;
+/// As lists take it, so that an empty one is the same from both.
+Column as_text(const std::string& api_name) {
+    auto column = as_json(api_name);
+    column.type = ColumnType::text;
+    return column;
 }
 
 /// Of what the lines themselves say; record and place are ours to fill in.
@@ -142,16 +144,21 @@ DetailReader::DetailReader(ApiClient& client,
     for (const auto& table : tables) {
         fields_.push_back(table.field);
     }
-    auto keys = fields_;
+    RecordDecoder::Shape records{
+        {as_json("id"), as_json("Modified_Time"), as_json("$has_more")}, version_column, false};
+    for (const auto& field : fields_) {
+        records.columns.push_back(as_json(field));
+    }
     RecordDecoder::Shape texts{{as_json("id")}, {}, false};
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-        keys.push_back(columns_[i].source());
+        const auto& key = columns_[i].source();
+        records.columns.push_back(columns_[i].list_limit ? as_text(key) : as_json(key));
         if (columns_[i].list_limit) {
             texts_.push_back(i);
-            texts.columns.push_back(as_json(keys.back()));
+            texts.columns.push_back(as_text(key));
         }
     }
-    decoder_.set_shape(shape_of(keys));
+    decoder_.set_shape(std::move(records));
     text_decoder_.set_shape(std::move(texts));
 }
 
@@ -165,17 +172,8 @@ void DetailReader::require_record(const Batch& rows, std::int64_t id) const {
 }
 
 DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
-    // Looked for before the decoder may change the body.
-    std::vector<bool> has_lines(fields_.size());
-    std::vector<bool> has_value(columns_.size());
-    for (std::size_t i = 0; i < fields_.size(); ++i) {
-        has_lines[i] = has_field(*reply.body, fields_[i]);
-    }
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-        has_value[i] = has_field(*reply.body, columns_[i].source());
-    }
     record_.clear();
-    (void)decoder_.decode(*reply.body, "data", record_);
+    const auto info = decoder_.decode(*reply.body, "data", record_);
     require_record(record_, out.id);
     if (record_.versions().front() != out.version) {
         return DetailOutcome::changed;
@@ -189,7 +187,7 @@ DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
     out.fields.assign(fields_.size(), {});
     for (std::size_t i = 0; i < fields_.size(); ++i) {
         const auto& value = record_.column(first_field + i);
-        if (has_lines[i]) {
+        if (has_field(info, fields_[i])) {
             out.fields[i].json = value.is_null(0) ? "[]" : std::string(value.value(0));
             out.fields[i].is_cut =
                 !has_more.is_null(0) && is_cut(std::string(has_more.value(0)), fields_[i]);
@@ -197,8 +195,9 @@ DetailOutcome DetailReader::take(const ApiReply& reply, RecordDetails& out) {
     }
     out.values.assign(columns_.size(), {});
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-        if (has_value[i]) {
-            out.values[i] = json_of(record_.column(first_field + fields_.size() + i));
+        if (has_field(info, columns_[i].source())) {
+            out.values[i] = json_of(record_.column(first_field + fields_.size() + i),
+                                    columns_[i].list_limit ? ColumnType::text : ColumnType::json);
         }
     }
     return DetailOutcome::read;
@@ -258,16 +257,12 @@ bool DetailReader::read_whole_text(RecordDetails& out, const std::stop_token& st
     if (!reply) {
         return false;
     }
-    std::vector<bool> is_there(texts_.size());
-    for (std::size_t i = 0; i < texts_.size(); ++i) {
-        is_there[i] = has_field(*reply->body, columns_[texts_[i]].source());
-    }
     Batch texts(1 + texts_.size());
-    (void)text_decoder_.decode(*reply->body, "data", texts);
+    const auto info = text_decoder_.decode(*reply->body, "data", texts);
     require_record(texts, out.id);
     for (std::size_t i = 0; i < texts_.size(); ++i) {
-        if (is_there[i]) {
-            out.values[texts_[i]] = json_of(texts.column(1 + i));
+        if (has_field(info, columns_[texts_[i]].source())) {
+            out.values[texts_[i]] = json_of(texts.column(1 + i), ColumnType::text);
         }
     }
     return true;
@@ -365,10 +360,7 @@ Batch decode_columns(std::span<const RecordDetails> records, StreamSchema& schem
     constexpr std::size_t before_values = 2;
     std::vector<std::size_t> taken;
     for (std::size_t i = schema.columns.size(); i-- > before_values;) {
-        const bool has_values = std::ranges::any_of(records, [&](const RecordDetails& record) {
-            return !record.values[i - before_values].empty();
-        });
-        if (has_values) {
+        if (!records.front().values[i - before_values].empty()) {
             taken.insert(taken.begin(), i - before_values);
             schema.columns[i].is_detail = false; // Compared as a whole.
         } else {
@@ -384,9 +376,8 @@ Batch decode_columns(std::span<const RecordDetails> records, StreamSchema& schem
         body += R"({"id":")" + std::to_string(record.id) + R"(","Modified_Time":")" +
                 format_utc(record.version) + '"';
         for (std::size_t i = 0; i < taken.size(); ++i) {
-            const auto& value = record.values[taken[i]];
             body += ',' + json(schema.columns[before_values + i].source()).dump() + ':' +
-                    (value.empty() ? "null" : value);
+                    record.values[taken[i]];
         }
         body += '}';
     }

@@ -78,7 +78,7 @@ DetailsPage decode_lines(std::span<const RecordDetails> records,
                          const std::vector<LineTable>& tables);
 
 /// The values of the records as rows of `schema`: id, version and the columns that they were read
-/// for; no rows without any. Columns that no record has a value for are taken out of both.
+/// for; no rows without any. All records lack the same of them: these are taken out of both.
 Batch decode_columns(std::span<const RecordDetails> records, StreamSchema& schema);
 
 } // namespace zohosyncd

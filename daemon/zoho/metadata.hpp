@@ -52,7 +52,8 @@ struct FieldList {
 
 /// The fields of each module, asked for at most once per `max_age`. A list that can not be read, or
 /// that lacks most of the fields of the one before, changes nothing before it is confirmed.
-/// Thread-safe: shared by the fetchers, who never read the same module at once.
+/// Thread-safe: shared by the fetchers and the thread for details. Two who ask for the same module
+/// at once may both ask Zoho.
 class FieldCatalog {
 public:
     FieldCatalog(Clock& clock, std::chrono::seconds max_age) : clock_(clock), max_age_(max_age) {}

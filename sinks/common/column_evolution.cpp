@@ -241,6 +241,13 @@ private:
     std::vector<bool> is_claimed_;
 };
 
+/// Under another name records may have lacked the field, made anew or of another type it had other
+/// values; and none of that shows in a record's time.
+bool held_values_of(const KnownColumn& before, const Column& column) {
+    return before.api_name == column.api_name && before.field_id == field_key(column) &&
+           before.column_type == to_string(column.type);
+}
+
 } // namespace
 
 ColumnAssignment assign_columns(const StreamSchema& wanted,
@@ -261,6 +268,9 @@ void leave_out_new_columns(StreamSchema& schema,
             (before && has(known[*before].name))) {
             continue;
         }
+        if (before && !known[*before].retired) {
+            assigned.retired.push_back(known[*before].name); // Somebody has dropped it.
+        }
         const auto at = static_cast<std::ptrdiff_t>(i);
         schema.remove_column(i);
         assigned.names.erase(assigned.names.begin() + at);
@@ -272,14 +282,13 @@ bool lacks_listed_fields(std::span<const Column> columns,
                          std::span<const std::string> names,
                          std::span<const KnownColumn> known,
                          const std::function<bool(const std::string&)>& had) {
-    const auto holds_values = [&](const std::string& name) {
-        const bool is_retired = std::ranges::any_of(known, [&](const KnownColumn& before) {
-            return before.name == name && before.retired;
-        });
-        return had(name) && !is_retired;
+    const auto holds_values = [&](const Column& column, const std::string& name) {
+        const auto before = std::ranges::find(known, name, &KnownColumn::name);
+        return had(name) &&
+               (before == known.end() || (!before->retired && held_values_of(*before, column)));
     };
     for (std::size_t i = 0; i < columns.size(); ++i) {
-        if (!field_key(columns[i]).empty() && !holds_values(names[i])) {
+        if (!field_key(columns[i]).empty() && !holds_values(columns[i], names[i])) {
             return true;
         }
     }
@@ -297,11 +306,11 @@ MoreDetails more_details(std::span<const Column> columns,
         }
         const auto* before = assigned.known[i] ? &known[*assigned.known[i]] : nullptr;
         const bool is_new = before == nullptr || !had(before->name);
-        if (is_new && !columns[i].is_left_out()) {
+        if (is_new && !columns[i].is_left_out() && !had(assigned.names[i])) {
             more = MoreDetails::of_changed_rows;
         } else if (is_new || before->retired || !before->is_detail ||
-                   before->api_name != columns[i].api_name) {
-            return MoreDetails::of_all_rows; // Under its old name records may have lacked it.
+                   !held_values_of(*before, columns[i])) {
+            return MoreDetails::of_all_rows;
         }
     }
     return more;

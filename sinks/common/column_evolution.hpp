@@ -47,16 +47,16 @@ ColumnAssignment assign_columns(const StreamSchema& wanted,
                                 const FitOf& fit);
 
 /// Takes out of both what `add_new_columns: false` keeps out of a table that exists: columns that
-/// the table, as `has` tells, has neither by their names nor by those from before the renames. The
-/// key and the version stay, whatever the table has.
+/// the table, as `has` tells, has neither by their names nor by those from before the renames; one
+/// that was known is retired. The key and the version stay, whatever the table has.
 void leave_out_new_columns(StreamSchema& schema,
                            ColumnAssignment& assigned,
                            std::span<const KnownColumn> known,
                            const std::function<bool(const std::string&)>& has);
 
 /// Whether the rows of a table may lack values of a field that Zoho lists: its column is new, in
-/// use again, or renamed, as under its old name replies lacked it for a while. `had` tells what
-/// columns the table had, `known` what was known of them; `names` are those of the columns now.
+/// use again, or was that of another name, field or type. `had` tells what columns the table had,
+/// `known` what was known of them; `names` are those of the columns now.
 bool lacks_listed_fields(std::span<const Column> columns,
                          std::span<const std::string> names,
                          std::span<const KnownColumn> known,
@@ -66,8 +66,8 @@ bool lacks_listed_fields(std::span<const Column> columns,
 enum class MoreDetails {
     none,
     of_changed_rows, ///< A text that lists cut is new: each row that gets one waits by itself.
-    of_all_rows,     ///< What no list has is new; a column is in use again or renamed, or took what
-                     ///< lists have until now.
+    of_all_rows,     ///< What no list has is new; a column is in use again, was that of another
+                     ///< name, field or type, or took what lists have until now.
 };
 
 /// Compares the columns with those that were there: `had` and `known` are from before the renames.

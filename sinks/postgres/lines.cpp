@@ -165,7 +165,7 @@ prepare_table(Session& session, Leases& leases, const LinesOf& lines, const Line
                     "table " + wanted.target.text() + " changes while we prepare it");
 }
 
-/// So that deletions find the lines, whoever deletes, and to know of those that are not read.
+/// So that deletions find the lines, whoever deletes.
 void record_tables(Session& session,
                    Leases& leases,
                    const TableName& records,
@@ -183,15 +183,10 @@ void record_tables(Session& session,
                           table.columns[parent_column].name)[0]
             .as<bool>();
     };
-    const auto fields = fields_of(tables);
-    const auto is_not_read = " WHERE target = $1 AND retired_at IS NULL AND NOT field = ANY ($2)";
     const bool is_complete = session.read("read the tables of lines", [&](pqxx::work& tx) {
-        return std::all_of(tables.begin(),
-                           tables.end(),
-                           [&](const LineTable& table) { return is_recorded(tx, table); }) &&
-               tx.exec_params(
-                     "SELECT FROM " + table_of_tables + is_not_read, records.text(), fields)
-                   .empty();
+        return std::all_of(tables.begin(), tables.end(), [&](const LineTable& table) {
+            return is_recorded(tx, table);
+        });
     });
     if (is_complete) {
         return;
@@ -211,9 +206,6 @@ void record_tables(Session& session,
                 table.target.table,
                 table.columns[parent_column].name);
         }
-        tx.exec_params("UPDATE " + table_of_tables + " SET retired_at = now()" + is_not_read,
-                       records.text(),
-                       fields);
         return true;
     });
 }
@@ -228,18 +220,19 @@ std::vector<std::int64_t> settle_records(pqxx::work& tx, const BoundDetails& det
     for (const auto& time : details.page.versions) {
         versions.push_back(format_utc(time));
     }
-    // Locked in the order of ids, as every write is, so that two writers never deadlock.
-    const auto rows =
-        tx.exec_params("WITH held AS (SELECT t." + table.id() + " AS id FROM " + table.quoted +
-                           " t JOIN unnest($1::" + table.columns.front().type +
-                           "[], $2::timestamptz[]) AS u(id, version) ON t." + table.id() +
-                           " = u.id AND " + finite_instant("t." + version.quoted, version.type) +
-                           " = u.version WHERE t._deleted_at IS NULL ORDER BY t." + table.id() +
-                           " FOR UPDATE OF t) UPDATE " + table.quoted + " t SET " +
-                           details_at_column + " = now() FROM held WHERE t." + table.id() +
-                           " = held.id RETURNING t." + table.id() + "::text::bigint",
-                       bigint_array(details.page.ids),
-                       text_array(versions));
+    // Rows that somebody writes at this moment are about to wait anew: nobody waits for them with
+    // the lock on changes of tables in hand.
+    const auto rows = tx.exec_params(
+        "WITH held AS (SELECT t." + table.id() + " AS id FROM " + table.quoted +
+            " t JOIN unnest($1::" + table.columns.front().type +
+            "[], $2::timestamptz[]) AS u(id, version) ON t." + table.id() + " = u.id AND " +
+            finite_instant("t." + version.quoted, version.type) +
+            " = u.version WHERE t._deleted_at IS NULL FOR UPDATE OF t SKIP LOCKED) "
+            "UPDATE " +
+            table.quoted + " t SET " + details_at_column + " = now() FROM held WHERE t." +
+            table.id() + " = held.id RETURNING t." + table.id() + "::text::bigint",
+        bigint_array(details.page.ids),
+        text_array(versions));
     std::vector<std::int64_t> ids;
     for (const auto& row : rows) {
         ids.push_back(row[0].as<std::int64_t>());
@@ -275,6 +268,28 @@ std::vector<LineTable> prepare_lines(Session& session, Leases& leases, const Lin
     }
     record_tables(session, leases, lines.key.target, tables);
     return tables;
+}
+
+void retire_other_lines(Session& session,
+                        Leases& leases,
+                        const TableName& records,
+                        const std::vector<LineTable>& tables) {
+    const auto table_of_tables = session.state_table("line_tables");
+    const auto others = " WHERE target = $1 AND retired_at IS NULL AND NOT field = ANY ($2)";
+    const auto fields = fields_of(tables);
+    const bool has_any = session.read("read the tables of lines", [&](pqxx::work& tx) {
+        return !tx.exec_params("SELECT FROM " + table_of_tables + others, records.text(), fields)
+                    .empty();
+    });
+    if (has_any) {
+        session.write("retire tables of lines", {}, [&](pqxx::work& tx) {
+            leases.check(tx);
+            tx.exec_params("UPDATE " + table_of_tables + " SET retired_at = now()" + others,
+                           records.text(),
+                           fields);
+            return true;
+        });
+    }
 }
 
 std::vector<std::string> preview_lines(Session& session, const LinesOf& lines) {
@@ -367,6 +382,7 @@ DetailsWritten write_details(pqxx::work& tx,
         const Batch rows = lines_of_records(given.rows, settled);
         auto result = writer.write(tx, table, Destination::table, {&rows, nullptr}, careful);
         stats.released += quarantine.store(tx, table.target, result);
+        quarantine.prune(tx, table.target);
         stats.inserted += result.stats.inserted;
         stats.updated += result.stats.updated;
         stats.unchanged += result.stats.unchanged;

@@ -25,6 +25,13 @@ struct LinesOf {
 /// every column named. Only reads when nothing is missing.
 std::vector<LineTable> prepare_lines(Session& session, Leases& leases, const LinesOf& lines);
 
+/// Notes that the lines of other fields are not read any more. Should they be wanted again,
+/// prepare_lines makes all records wait: what they had meanwhile is unknown.
+void retire_other_lines(Session& session,
+                        Leases& leases,
+                        const TableName& records,
+                        const std::vector<LineTable>& tables);
+
 /// The statements that prepare_lines would run now; runs none.
 std::vector<std::string> preview_lines(Session& session, const LinesOf& lines);
 

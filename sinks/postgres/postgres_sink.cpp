@@ -162,6 +162,8 @@ public:
     }
 
 private:
+    std::vector<LineTable>
+    make_lines(const StreamKey& key, const StreamSchema& schema, ColumnCasing casing);
     WriteStats write_page(const StreamKey& key,
                           const StreamSchema& schema,
                           Destination destination,
@@ -198,7 +200,7 @@ PostgresSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCa
     const auto target = key.target.text();
     totals_.erase(target);
     if (prepared.schema.has_details()) {
-        prepared.schema.lines = prepare_lines(key, prepared.schema, casing);
+        prepared.schema.lines = make_lines(key, prepared.schema, casing);
     }
     // A fresh look at the types: somebody may have altered one since the last run.
     session_.read("read the catalogue of " + target, [&](pqxx::work& tx) {
@@ -343,6 +345,13 @@ WriteStats PostgresSink::write_deletions(const StreamKey& key,
 
 std::vector<LineTable>
 PostgresSink::prepare_lines(const StreamKey& key, const StreamSchema& schema, ColumnCasing casing) {
+    auto tables = make_lines(key, schema, casing);
+    retire_other_lines(session_, leases_, key.target, tables);
+    return tables;
+}
+
+std::vector<LineTable>
+PostgresSink::make_lines(const StreamKey& key, const StreamSchema& schema, ColumnCasing casing) {
     auto tables = postgres::prepare_lines(session_, leases_, {key, schema, casing});
     tables_.forget(key.target.text()); // It may have a column more.
     session_.read("read the quarantine of " + key.target.text(), [&](pqxx::work& tx) {

@@ -368,6 +368,9 @@ private:
             if (const auto type = new_type(*attribute, i); !type.empty()) {
                 add("ALTER COLUMN " + quote_identifier(name) + " TYPE " + type + " USING " +
                     quote_identifier(name) + "::" + type);
+                // What was refused before would fit now.
+                plan_.takes_up_columns =
+                    plan_.takes_up_columns || (known != nullptr && known->adopted);
             }
             if (ours && (known->label != column.label || known->api_name != column.api_name)) {
                 comments.push_back(comment_sql(wanted_, column, name));

@@ -37,7 +37,7 @@ struct PreparePlan {
     bool creates_schema = false;
     bool creates_table = false;
     bool adds_columns = false;
-    /// A column that was retired is in use again: its values are old.
+    /// A column that was retired is in use again, with old values; or one takes what it refused.
     bool takes_up_columns = false;
     /// The target whose details, as they were asked for until now, lack something; empty: none.
     std::string more_details_of = {};

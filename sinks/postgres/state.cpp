@@ -111,7 +111,6 @@ StreamState state_of(const pqxx::row& row) {
     return state;
 }
 
-/// False before the first migration: verbs that only look must not fail for it.
 } // namespace
 
 std::string sql_time(std::optional<std::chrono::sys_seconds> instant) {

@@ -64,20 +64,14 @@ std::string fields_of(const std::vector<LineTable>& tables) {
     return fields.dump();
 }
 
-/// So that deletions find the lines, whoever deletes, and to know of those that are not read.
+/// So that deletions find the lines, whoever deletes.
 void record_tables(Database& database,
                    Leases& leases,
                    const std::string& records,
                    const std::vector<LineTable>& tables) {
     const auto known = database.state_table("line_tables");
-    const auto fields = fields_of(tables);
-    const auto is_not_read =
-        " WHERE target = ?1 AND retired_at IS NULL AND field NOT IN (SELECT value FROM "
-        "json_each(?2))";
     const bool is_complete = database.read([&] {
-        const bool has_others =
-            database.number("SELECT 1 FROM " + known + is_not_read, records, fields).has_value();
-        return !has_others && std::all_of(tables.begin(), tables.end(), [&](const auto& table) {
+        return std::all_of(tables.begin(), tables.end(), [&](const LineTable& table) {
             return database
                 .number("SELECT 1 FROM " + known +
                             " WHERE target = ?1 AND field = ?2 AND table_name = ?3 AND "
@@ -95,15 +89,15 @@ void record_tables(Database& database,
     database.write([&] {
         leases.check();
         for (const auto& table : tables) {
-            database.run("INSERT OR REPLACE INTO " + known +
-                             " (target, field, table_name, record_column) VALUES (?1, ?2, ?3, ?4)",
+            database.run("INSERT INTO " + known +
+                             " (target, field, table_name, record_column) VALUES (?1, ?2, ?3, ?4) "
+                             "ON CONFLICT (target, field) DO UPDATE SET table_name = "
+                             "excluded.table_name, record_column = excluded.record_column",
                          records,
                          table.field,
                          table.target.table,
                          table.columns[parent_column].name);
         }
-        database.run(
-            "UPDATE " + known + " SET retired_at = " + sql_now + is_not_read, records, fields);
         return true;
     });
 }
@@ -215,6 +209,28 @@ std::vector<LineTable> prepare_lines(Database& database,
     return tables;
 }
 
+void retire_other_lines(Database& database,
+                        Leases& leases,
+                        const TableName& records,
+                        const std::vector<LineTable>& tables) {
+    const auto known = database.state_table("line_tables");
+    const auto fields = fields_of(tables);
+    const std::string others = " WHERE target = ?1 AND retired_at IS NULL AND field NOT IN (SELECT "
+                               "value FROM json_each(?2))";
+    const bool has_any = database.read([&] {
+        return database.number("SELECT 1 FROM " + known + others, records.text(), fields)
+            .has_value();
+    });
+    if (has_any) {
+        database.write([&] {
+            leases.check();
+            return database.run("UPDATE " + known + " SET retired_at = " + sql_now + others,
+                                records.text(),
+                                fields);
+        });
+    }
+}
+
 std::optional<std::uint64_t> count_without_details(Database& database, const TableName& table) {
     if (!has_details_at(database, table)) {
         return std::nullopt;
@@ -267,6 +283,7 @@ DetailsWritten write_details(Database& database,
         const Batch rows = lines_of_records(page.tables[i].rows, settled);
         const auto result = write_page(database, tables[i], Destination::table, {&rows, nullptr});
         stats.released += quarantine.store(tables[i].target, result);
+        quarantine.prune(tables[i].target);
         stats.inserted += result.stats.inserted;
         stats.updated += result.stats.updated;
         stats.unchanged += result.stats.unchanged;

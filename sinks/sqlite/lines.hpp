@@ -21,6 +21,13 @@ std::vector<LineTable> prepare_lines(Database& database,
                                      const StreamSchema& schema,
                                      ColumnCasing casing);
 
+/// Notes that the lines of other fields are not read any more. Should they be wanted again,
+/// prepare_lines makes all records wait: what they had meanwhile is unknown.
+void retire_other_lines(Database& database,
+                        Leases& leases,
+                        const TableName& records,
+                        const std::vector<LineTable>& tables);
+
 /// Nothing when the table does not exist or has no column _details_at.
 std::optional<std::uint64_t> count_without_details(Database& database, const TableName& table);
 

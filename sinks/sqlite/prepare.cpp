@@ -398,7 +398,10 @@ private:
         const auto first_mark = mark_of_adopted();
         // Rows without the columns that were added just now lack their values, however new they
         // are: without the hash the first scan begins at the anchor.
-        const bool goes_on = !first_mark.empty() && missing_columns(*table_, false).empty();
+        const bool goes_on =
+            !first_mark.empty() &&
+            std::ranges::all_of(missing_columns(*table_, false),
+                                [&](std::size_t i) { return wanted_.columns[i].is_left_out(); });
         begin_state(database_,
                     key_,
                     {mark,

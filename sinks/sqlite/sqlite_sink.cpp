@@ -163,6 +163,8 @@ public:
     }
 
 private:
+    std::vector<LineTable>
+    make_lines(const StreamKey& key, const StreamSchema& schema, ColumnCasing casing);
     const BoundTable& bound(const StreamSchema& schema);
     WriteStats end_stage(const StreamKey& key,
                          const StreamSchema& schema,
@@ -206,7 +208,7 @@ PreparedStream
 SqliteSink::prepare(const StreamKey& key, const StreamSchema& wanted, ColumnCasing casing) {
     auto prepared = prepare_stream(database_, leases_, key, wanted, casing);
     if (prepared.schema.has_details()) {
-        prepared.schema.lines = prepare_lines(key, prepared.schema, casing);
+        prepared.schema.lines = make_lines(key, prepared.schema, casing);
     }
     tables_.erase(key.target.text());
     totals_.erase(key.target.text());
@@ -333,6 +335,13 @@ WriteStats SqliteSink::write_deletions(const StreamKey& key,
 
 std::vector<LineTable>
 SqliteSink::prepare_lines(const StreamKey& key, const StreamSchema& schema, ColumnCasing casing) {
+    auto tables = make_lines(key, schema, casing);
+    retire_other_lines(database_, leases_, key.target, tables);
+    return tables;
+}
+
+std::vector<LineTable>
+SqliteSink::make_lines(const StreamKey& key, const StreamSchema& schema, ColumnCasing casing) {
     auto tables = sqlite::prepare_lines(database_, leases_, key, schema, casing);
     tables_.erase(key.target.text()); // It may have a column more.
     for (const auto& table : tables) {

@@ -105,7 +105,6 @@ StreamState state_of(const Statement& row) {
     return state;
 }
 
-/// False before the first migration: verbs that only look must not fail for it.
 } // namespace
 
 std::string state_table_id(Database& database, const StreamKey& key) {

@@ -87,12 +87,14 @@ class DetailColumns(EndToEnd):
         self.assert_equal()
         self.assertEqual(len(self.singles()), 30 - 3 + 5)
 
-        # All of a text is what a verification finds the beginning of.
+        # All of a text is what a verification finds the beginning of. It reads no lines, nor does a trial; no row waits for them then.
         self.sim.forget_requests()
-        result = self.home.run("verify", "--full")
-        self.assertEqual(result.code, 0, result.text[-3000:])
-        self.assertEqual(self.singles(), [])
-        self.assert_clean(result)
+        for arguments in (["verify", "--full"], ["verify", "--full", "--repair"], ["sync", "--limit", "5"], ["sync"]):
+            result = self.home.run(*arguments)
+            self.assertEqual(result.code, 0, result.text[-3000:])
+            self.assert_clean(result)
+            self.assertEqual((arguments, self.singles()), (arguments, []))
+        self.assert_equal()
 
     def test_columns_follow_the_ledger_in_postgres(self):
         self.follows_the_ledger(self.postgres())
@@ -182,6 +184,33 @@ class DetailColumns(EndToEnd):
 
     def test_a_field_that_is_away_for_a_while_in_sqlite(self):
         self.is_away_for_a_while(self.sqlite())
+
+    def test_a_record_that_can_not_be_read_holds_up_no_other(self):
+        for action in ({"kind": "status", "status": 500}, {"kind": "reset"}):
+            with self.subTest(action["kind"]):
+                self.prepare(self.sqlite(), leads=40)
+                newest = max(map(json.loads, self.sim.ledger_lines("Leads")), key=lambda entry: (entry["modified"], int(entry["id"])))
+                self.sim.faults({"path": "/crm/v6/Leads/%s" % newest["id"], "times": 1000, "action": action})
+                result = self.sync(self.home)
+                self.assertIn("event=details_not_read id=%s" % newest["id"], result.err.replace("stream=leads ", ""))
+                self.assertEqual(self.waiting(), 1)
+                self.sim.clear_faults()
+                self.sync(self.home)
+                self.assert_equal(at_least=40)
+
+    def test_rows_of_the_future_hold_up_no_other(self):
+        """A table that was there first may have any."""
+        self.prepare(self.postgres(), leads=40)
+        self.sync(self.home)
+        table = self.target.table("leads")
+        self.target.rows("insert into %s (id, modified_time) select n, '2099-01-01' from generate_series(1, 50) n" % table)
+        edited = self.sim.ids("edit", "Leads", count=10)
+        self.quiet(self.sim)
+        self.sync(self.home, timeout=60)
+        self.assertEqual(self.waiting(), 50)
+        self.target.rows("delete from %s where id < 100" % table)
+        self.assertEqual(len(edited), 10)
+        self.assert_equal(at_least=40)
 
     def test_selected_columns_alone(self):
         self.prepare(self.sqlite(), leads=20)

@@ -153,21 +153,24 @@ TEST_CASE("the answer to another request is no record's details") {
 TEST_CASE("values of columns are taken as they came") {
     struct Case {
         const char* name;
-        std::string text;
+        std::string sent;
+        std::string want;
     };
 
+    const std::string almost(478, 'x');
+    const std::string longer(501, 'x');
     // JSON has six bytes for the first character, of which there is one.
-    for (const auto& c :
-         {Case{"shorter than a cut", std::string("\\u003c") + std::string(478, 'x')},
-          Case{"longer than lists give it", std::string(501, 'x')}}) {
+    for (const auto& c : {Case{"shorter than a cut", "\\u003c" + almost, "<" + almost},
+                          Case{"longer than lists give it", longer, longer},
+                          Case{"empty, as lists have it, too", "", ""}}) {
         CAPTURE(c.name);
         Read read;
-        read.reply(200, with_story(c.text));
+        read.reply(200, with_story(c.sent));
 
         CHECK(read(columns()) == DetailOutcome::read);
 
         CHECK(read.record.values ==
-              std::vector<std::string>{'"' + c.text + '"', R"([{"id":"3"}])"});
+              std::vector<std::string>{'"' + c.want + '"', R"([{"id":"3"}])"});
         CHECK(read.paths() == std::vector<std::string>{"Quotes/7"});
     }
 }
@@ -182,7 +185,9 @@ TEST_CASE("text that may be cut is asked for where all of it is") {
     for (const auto& c : {Case{"as long as in lists", with_story(std::string(500, 'x'))},
                           Case{"shorter by what may be trimmed", with_story(std::string(480, 'x'))},
                           Case{"as long as Java counts", with_story(two_units_each(250))},
-                          Case{"not there", record(R"(,"Helpers":[{"id":"3"}])")}}) {
+                          Case{"not there", record(R"(,"Helpers":[{"id":"3"}])")},
+                          Case{"named elsewhere alone",
+                               record(R"(,"$has_more":{"Story":1},"Helpers":[{"id":"3"}])")}}) {
         CAPTURE(c.name);
         Read read;
         read.reply(200, c.single);
@@ -261,7 +266,7 @@ TEST_CASE("a text that is null is no text that Zoho kept back") {
     CHECK_FALSE(read.record.is_text_cut);
 }
 
-TEST_CASE("values become a row of their record, without columns that none of them has") {
+TEST_CASE("values become a row of their record, without columns that they lack") {
     const auto details_of = [](std::int64_t id, std::vector<std::string> values) {
         RecordDetails made;
         made.id = id;
@@ -281,7 +286,7 @@ TEST_CASE("values become a row of their record, without columns that none of the
 
     SUBCASE("the first one") {
         const std::vector<RecordDetails> records{details_of(7, {R"("a \"story\"")", ""}),
-                                                 details_of(8, {"", ""})};
+                                                 details_of(8, {"null", ""})};
         const auto rows = decode_columns(records, schema);
         REQUIRE(schema.columns.size() == 3);
         CHECK(schema.columns[2].api_name == "Story");
