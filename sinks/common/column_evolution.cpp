@@ -269,7 +269,7 @@ void leave_out_new_columns(StreamSchema& schema,
             continue;
         }
         if (before && !known[*before].retired) {
-            assigned.retired.push_back(known[*before].name); // Somebody has dropped it.
+            assigned.retired.push_back(assigned.names[i]); // Somebody has dropped it.
         }
         const auto at = static_cast<std::ptrdiff_t>(i);
         schema.remove_column(i);

@@ -1,3 +1,4 @@
+#include "daemon/core/zoho_field.hpp"
 #include "tests/integration/rows.hpp"
 #include "tests/integration/targets.hpp"
 
@@ -76,6 +77,8 @@ TEST_CASE("PostgreSQL: an adopted table's types are widened where that is wanted
     sink->prepare(key_of(leads()), wanted, ColumnCasing::snake);
     CHECK(target.value("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = "
                        "'zoho_crm.leads'::regclass AND attname = 'seats'") == "numeric");
+    // What the column refused until now is read again.
+    CHECK(target.value("SELECT mapping_hash FROM zohosync.sync_state") == mixed_mapping);
 }
 
 TEST_CASE("PostgreSQL: a column of ours is widened, one of the user's is not") {
