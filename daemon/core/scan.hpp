@@ -46,7 +46,7 @@ struct ScanProgress {
 /// the same ids: a record that left it between two token pages may have hidden another one, but
 /// then it is missing from the second walk. The scan ends with the list, or with the first anchored
 /// page that lies wholly at or after its first `Date`: whatever follows is the next scan's, however
-/// much it is. ARCHITECTURE.md carries the whole argument.
+/// much it is. docs/internals.md carries the whole argument.
 ///
 /// A pure state machine: ask next(), send it, hand the page to take(), until finished(). Every
 /// page's rows are to be stored, repeats included. Throws SyncError{bad_response} on a page that
