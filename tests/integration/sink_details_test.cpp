@@ -277,6 +277,29 @@ TEST_CASE_TEMPLATE("records wait again for what their lines had no place for",
     CHECK(prepare() == "2 1");
 }
 
+TEST_CASE_TEMPLATE("lines that were not wanted for a while are read once more of all records",
+                   Target,
+                   ZOHOSYNCD_ALL_TARGETS) {
+    WithLines<Target> p;
+    p.write(leads_of({{1, 10, "Ada"}, {2, 20, "Grace"}}));
+    p.fill(1, 10, {{11, "a"}});
+    p.fill(2, 20, {});
+    auto without = p.schema;
+    without.lines.clear();
+    const auto generation = p.sink->details_generation(leads().target);
+
+    p.sink->prepare_lines(p.key, without, ColumnCasing::snake);
+    CHECK(p.waiting().empty());
+    CHECK(p.sink->details_generation(leads().target) == generation);
+
+    for (int i = 0; i < 2; ++i) { // The second time nothing is to be done.
+        p.sink->prepare_lines(p.key, p.schema, ColumnCasing::snake);
+        CHECK(p.waiting() == "2 1");
+        CHECK(p.sink->details_generation(leads().target) == generation + 1);
+    }
+    CHECK(p.lines_of(1) == "11:1:a");
+}
+
 TEST_CASE_TEMPLATE("a field of lines that is renamed keeps its column, and is read once more",
                    Target,
                    ZOHOSYNCD_ALL_TARGETS) {
