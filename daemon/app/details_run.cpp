@@ -411,6 +411,7 @@ void DetailsRun::commit() {
     std::map<std::vector<bool>, std::vector<RecordDetails>> groups;
     for (auto& record : records_) {
         std::vector<bool> lacks;
+        lacks.reserve(record.values.size());
         for (const auto& value : record.values) {
             lacks.push_back(value.empty());
         }

@@ -239,8 +239,7 @@ private:
             return wanted;
         }
         std::uint64_t pages = 1;
-        bool has_more = read_loose_page(stream, 1, wanted, plan);
-        if (has_more) {
+        if (read_loose_page(stream, 1, wanted, plan)) {
             pages = last_page(stream, plan);
         }
         plan.fields = wanted.columns.size();

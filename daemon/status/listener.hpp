@@ -14,6 +14,8 @@ public:
 
     Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
 
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
     Descriptor& operator=(Descriptor&& other) noexcept;
     ~Descriptor();
 

@@ -33,7 +33,7 @@ std::string json_of(const ColumnData& values, ColumnType type) {
     if (values.is_null(0)) {
         return "null";
     }
-    std::string value(values.value(0));
+    const std::string value(values.value(0));
     return type == ColumnType::text ? json(value).dump() : value;
 }
 

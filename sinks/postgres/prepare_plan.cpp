@@ -4,6 +4,7 @@
 #include "sinks/postgres/statements.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace zohosyncd::postgres {
@@ -347,6 +348,31 @@ private:
         }
     }
 
+    using Add = std::function<void(const std::string& clause)>;
+
+    void extend_column(std::size_t i, const Add& add, std::vector<std::string>& comments) {
+        const auto& column = wanted_.columns[i];
+        const auto& name = plan_.names[i];
+        const auto* attribute = table_->find(name);
+        const auto* known = known_[i];
+        if (attribute == nullptr) {
+            add("ADD COLUMN IF NOT EXISTS " + quote_identifier(name) + " " + sql_type(column));
+            comments.push_back(comment_sql(wanted_, column, name));
+            plan_.adds_columns = plan_.adds_columns || !column.is_left_out();
+            return;
+        }
+        if (const auto type = new_type(*attribute, i); !type.empty()) {
+            add("ALTER COLUMN " + quote_identifier(name) + " TYPE " + type + " USING " +
+                quote_identifier(name) + "::" + type);
+            // What was refused before would fit now.
+            plan_.takes_up_columns = plan_.takes_up_columns || (known != nullptr && known->adopted);
+        }
+        if (known != nullptr && !known->adopted &&
+            (known->label != column.label || known->api_name != column.api_name)) {
+            comments.push_back(comment_sql(wanted_, column, name));
+        }
+    }
+
     void extend_table() {
         std::string clauses;
         const auto add = [&](const std::string& clause) {
@@ -354,27 +380,7 @@ private:
         };
         std::vector<std::string> comments;
         for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
-            const auto& column = wanted_.columns[i];
-            const auto& name = plan_.names[i];
-            const auto* attribute = table_->find(name);
-            const auto* known = known_[i];
-            const bool ours = known != nullptr && !known->adopted;
-            if (attribute == nullptr) {
-                add("ADD COLUMN IF NOT EXISTS " + quote_identifier(name) + " " + sql_type(column));
-                comments.push_back(comment_sql(wanted_, column, name));
-                plan_.adds_columns = plan_.adds_columns || !column.is_left_out();
-                continue;
-            }
-            if (const auto type = new_type(*attribute, i); !type.empty()) {
-                add("ALTER COLUMN " + quote_identifier(name) + " TYPE " + type + " USING " +
-                    quote_identifier(name) + "::" + type);
-                // What was refused before would fit now.
-                plan_.takes_up_columns =
-                    plan_.takes_up_columns || (known != nullptr && known->adopted);
-            }
-            if (ours && (known->label != column.label || known->api_name != column.api_name)) {
-                comments.push_back(comment_sql(wanted_, column, name));
-            }
+            extend_column(i, add, comments);
         }
         for (const auto* bookkeeping : {synced_at_column, deleted_at_column}) {
             if (table_->find(bookkeeping) == nullptr) {

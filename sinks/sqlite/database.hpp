@@ -116,7 +116,7 @@ public:
     /// Runs `work` on one snapshot.
     template <class Work> auto read(Work work) {
         script("BEGIN");
-        Rollback guard{*this};
+        const Rollback guard{*this};
         ZOHOSYNCD_FAILPOINT("sqlite.read");
         return work();
     }

@@ -190,11 +190,9 @@ std::vector<LineTable> prepare_lines(Database& database,
     take_up_again(database, leases, schema);
     std::vector<LineTable> tables;
     for (auto table : schema.lines) {
-        const StreamKey lines{key.connection, key.stream, table.target};
         const auto names =
             prepare_line_table(database,
                                leases,
-                               lines,
                                schema_of_lines(table),
                                casing,
                                [&](LinesLack lack, const std::vector<std::string>& columns) {

@@ -430,10 +430,10 @@ private:
 
 std::vector<std::string> prepare_line_table(Database& database,
                                             Leases& leases,
-                                            const StreamKey& key,
                                             const StreamSchema& wanted,
                                             ColumnCasing casing,
                                             const OnLinesChanged& on_changed) {
+    const StreamKey key{{}, {}, wanted.target};
     const auto preparer = [&] { return Preparer(database, key, wanted, casing, TableKind::lines); };
     const auto names = [&] {
         std::vector<std::string> all;

@@ -23,11 +23,10 @@ enum class LinesLack { nothing, listed_fields, everything };
 /// Called in the transaction that changes a table of lines, with the columns' names.
 using OnLinesChanged = std::function<void(LinesLack, const std::vector<std::string>&)>;
 
-/// The same for a table of lines, which has no state: its records' state vouches for it. Returns
-/// the columns' names.
+/// The same for a table of lines, `wanted.target`, which has no state: its records' state vouches
+/// for it. Returns the columns' names.
 std::vector<std::string> prepare_line_table(Database& database,
                                             Leases& leases,
-                                            const StreamKey& key,
                                             const StreamSchema& wanted,
                                             ColumnCasing casing,
                                             const OnLinesChanged& on_changed);

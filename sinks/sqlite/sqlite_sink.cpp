@@ -324,6 +324,7 @@ WriteStats SqliteSink::write_deletions(const StreamKey& key,
         }
         if (!latest.empty()) {
             std::vector<std::int64_t> ids;
+            ids.reserve(latest.size());
             for (const auto& [id, time] : latest) {
                 ids.push_back(id);
             }
@@ -363,6 +364,7 @@ DetailsWritten SqliteSink::write_details(const StreamSchema& schema,
         }
         const auto& records = bound(schema);
         std::vector<BoundTable> lines;
+        lines.reserve(tables.size());
         for (const auto& table : tables) {
             lines.push_back(bound(schema_of_lines(table)));
         }
