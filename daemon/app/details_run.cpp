@@ -27,6 +27,8 @@ constexpr std::size_t bytes_per_commit = std::size_t{4} << 20U;
 // long each time, as there are rows that wait in vain for good.
 constexpr std::chrono::seconds again_after = 10s;
 constexpr std::chrono::seconds again_after_at_most = 24h;
+// One that Zoho did not answer for: that passes by itself more often than not.
+constexpr std::chrono::seconds after_failure_at_most = 10min;
 // As many of them are passed over at most, so that one look stays a small read.
 constexpr std::size_t most_passed_over = 20'000;
 // One record that Zoho can not answer for is its own trouble; so many in a row are not.
@@ -210,15 +212,12 @@ bool DetailsRun::was_tried(const Row& row) const {
            context_.clock.now() < tried->second.again_at;
 }
 
-void DetailsRun::note_tried(std::int64_t id, std::chrono::sys_seconds version) {
-    auto& tried = memory_.tried[id];
-    tried.times = tried.version == version ? tried.times + 1 : 1;
-    tried.version = version;
-    auto wait = again_after;
-    for (int i = 1; i < tried.times && wait < again_after_at_most; ++i) {
-        wait *= 2;
-    }
-    tried.again_at = context_.clock.now() + std::min(wait, again_after_at_most);
+void DetailsRun::note_tried(const Row& row, std::chrono::seconds at_most) {
+    auto& tried = memory_.tried[row.id];
+    const bool is_first = tried.version != row.version || tried.wait == 0s;
+    tried.wait = std::min(is_first ? again_after : tried.wait * 2, at_most);
+    tried.version = row.version;
+    tried.again_at = context_.clock.now() + tried.wait;
 }
 
 /// The newest of those that can be read now, deeper down where none of the newest can.
@@ -256,7 +255,7 @@ std::vector<DetailsRun::Row> DetailsRun::rows_to_read(const std::vector<RowVersi
             continue;
         }
         if (row.version > now + of_the_future) {
-            note_tried(row.id, row.version);
+            note_tried(row, again_after_at_most);
         } else if (row.version + settles_after > now) {
             progress.has_too_young = true;
         } else if (rows.size() < records_per_commit) {
@@ -290,7 +289,8 @@ bool DetailsRun::may_spend(DetailsProgress& progress) {
     return !progress.is_put_off;
 }
 
-DetailOutcome
+/// Nothing when Zoho did not answer for it.
+std::optional<DetailOutcome>
 DetailsRun::read_one(DetailReader& reader, const Row& row, DetailsProgress& progress) {
     RecordDetails record;
     DetailOutcome outcome = DetailOutcome::changed;
@@ -317,7 +317,7 @@ DetailsRun::read_one(DetailReader& reader, const Row& row, DetailsProgress& prog
         log::event(Level::warn,
                    "details_not_read",
                    {kv("stream", key_.stream), kv("id", row.id), kv("error", error.what())});
-        return DetailOutcome::changed;
+        return std::nullopt;
     }
     if (outcome == DetailOutcome::read && lacks_more_than_known(record)) {
         outcome = DetailOutcome::put_off;
@@ -383,7 +383,12 @@ void DetailsRun::read(const std::vector<Row>& rows, DetailsProgress& progress) {
             return;
         }
         pulse::sign();
-        switch (read_one(reader, row, progress)) {
+        const auto outcome = read_one(reader, row, progress);
+        if (!outcome) {
+            note_tried(row, after_failure_at_most);
+            continue;
+        }
+        switch (*outcome) {
         case DetailOutcome::read:
             break;
         case DetailOutcome::too_young:
@@ -391,7 +396,7 @@ void DetailsRun::read(const std::vector<Row>& rows, DetailsProgress& progress) {
             break;
         case DetailOutcome::gone:
         case DetailOutcome::changed:
-            note_tried(row.id, row.version);
+            note_tried(row, again_after_at_most);
             break;
         case DetailOutcome::put_off:
             return;
@@ -490,7 +495,7 @@ void DetailsRun::note_records(const std::vector<RecordDetails>& records,
             }
         }
         if (!std::ranges::binary_search(settled, record.id)) {
-            note_tried(record.id, record.version);
+            note_tried({record.id, record.version}, again_after_at_most);
         }
     }
 }

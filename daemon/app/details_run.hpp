@@ -23,7 +23,7 @@ namespace zohosyncd {
 struct DetailsMemory {
     struct Tried {
         std::chrono::sys_seconds version;
-        int times = 0;
+        std::chrono::seconds wait = std::chrono::seconds(0);
         Clock::TimePoint again_at;
     };
 
@@ -77,11 +77,12 @@ private:
                                                 DetailsProgress& progress);
     void forget_tried_but(const std::vector<RowVersion>& waiting);
     [[nodiscard]] bool was_tried(const Row& row) const;
-    void note_tried(std::int64_t id, std::chrono::sys_seconds version);
+    void note_tried(const Row& row, std::chrono::seconds at_most);
     [[nodiscard]] bool may_spend(DetailsProgress& progress);
     [[nodiscard]] std::uint64_t most_requests() const;
     void read(const std::vector<Row>& rows, DetailsProgress& progress);
-    DetailOutcome read_one(DetailReader& reader, const Row& row, DetailsProgress& progress);
+    std::optional<DetailOutcome>
+    read_one(DetailReader& reader, const Row& row, DetailsProgress& progress);
     [[nodiscard]] bool is_about_one(const SyncError& error);
     [[nodiscard]] bool lacks_more_than_known(const RecordDetails& record);
     void commit();
