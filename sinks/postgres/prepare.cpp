@@ -3,6 +3,7 @@
 #include "daemon/core/zoho_field.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/metrics.hpp"
+#include "sinks/common/state_sql.hpp"
 #include "sinks/postgres/adopt.hpp"
 #include "sinks/postgres/lines.hpp"
 #include "sinks/postgres/state.hpp"
@@ -42,11 +43,8 @@ void record_columns(Session& session,
         tx.exec_params(
             "INSERT INTO " + table +
                 " (target, api_name, column_name, label, field_id, data_type, column_type, "
-                "adopted, is_detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT "
-                "(target, column_name) DO "
-                "UPDATE SET api_name = excluded.api_name, label = excluded.label, field_id = "
-                "excluded.field_id, data_type = excluded.data_type, column_type = "
-                "excluded.column_type, is_detail = excluded.is_detail, retired_at = NULL",
+                "adopted, is_detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)" +
+                or_know_column_anew(),
             target,
             column.api_name,
             column.name,
@@ -87,37 +85,18 @@ void store_state_row(Session& session,
                      const StreamKey& key,
                      const std::string& hash,
                      const TakenOver& taken) {
-    // A mark vouches for rows of one table; those of another know nothing of it.
-    const auto unless_replaced = [](const std::string& column, const std::string& other) {
-        return column +
-               " = CASE WHEN s.table_id IS NULL OR s.table_id = excluded.table_id THEN s." +
-               column + " ELSE " + other + " END, ";
-    };
-    const auto at_first = [](const std::string& column) {
-        return column + " = CASE WHEN s.table_id IS NULL THEN coalesce(s." + column +
-               ", excluded." + column + ") WHEN s.table_id = excluded.table_id THEN s." + column +
-               " END, ";
-    };
-    tx.exec_params(
-        "INSERT INTO " + session.state_table("sync_state") +
-            " AS s (connection, stream, target, table_id, high_water_mark, "
-            "mapping_hash, unverified) VALUES ($1, $2, $3, to_regclass($4), "
-            "nullif($5, '')::timestamptz, nullif($6, ''), $7) ON CONFLICT "
-            "(connection, stream, target) DO UPDATE SET " +
-            at_first("high_water_mark") + at_first("mapping_hash") +
-            unless_replaced("deletes_mark", "NULL") + unless_replaced("consistent_as_of", "NULL") +
-            unless_replaced("unverified_as_of", "NULL") + unless_replaced("scan", "NULL") +
-            unless_replaced("generation", "s.generation + 1") +
-            unless_replaced("verified_at", "NULL") +
-            "unverified = CASE WHEN s.table_id = excluded.table_id THEN s.unverified "
-            "ELSE excluded.unverified END, table_id = excluded.table_id",
-        key.connection,
-        key.stream,
-        key.target.text(),
-        quote_table(key.target),
-        taken.mark,
-        hash,
-        taken.has_rows);
+    tx.exec_params("INSERT INTO " + session.state_table("sync_state") +
+                       " AS s (connection, stream, target, table_id, high_water_mark, "
+                       "mapping_hash, unverified) VALUES ($1, $2, $3, to_regclass($4), "
+                       "nullif($5, '')::timestamptz, nullif($6, ''), $7)" +
+                       or_keep_state_of_same_table(),
+                   key.connection,
+                   key.stream,
+                   key.target.text(),
+                   quote_table(key.target),
+                   taken.mark,
+                   hash,
+                   taken.has_rows);
     tx.exec_params("DELETE FROM " + session.state_table("absent") + " WHERE target = $1",
                    key.target.text());
 }

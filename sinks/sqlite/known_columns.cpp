@@ -1,5 +1,7 @@
 #include "sinks/sqlite/known_columns.hpp"
 
+#include "sinks/common/state_sql.hpp"
+
 namespace zohosyncd::sqlite {
 
 std::vector<KnownColumn> load_columns(Database& database, const std::string& target) {
@@ -27,11 +29,8 @@ std::vector<KnownColumn> load_columns(Database& database, const std::string& tar
 void record_column(Database& database, const std::string& target, const KnownColumn& column) {
     database.run("INSERT INTO " + database.state_table("columns") +
                      " (target, api_name, column_name, label, field_id, data_type, column_type, "
-                     "adopted, is_detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT "
-                     "(target, column_name) DO UPDATE SET api_name = excluded.api_name, label = "
-                     "excluded.label, field_id = excluded.field_id, data_type = "
-                     "excluded.data_type, column_type = excluded.column_type, is_detail = "
-                     "excluded.is_detail, retired_at = NULL",
+                     "adopted, is_detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)" +
+                     or_know_column_anew(),
                  target,
                  column.api_name,
                  column.name,

@@ -1,6 +1,7 @@
 #include "sinks/sqlite/state.hpp"
 
 #include "daemon/core/time.hpp"
+#include "sinks/common/state_sql.hpp"
 #include "sinks/sqlite/migrate.hpp"
 
 namespace zohosyncd::sqlite {
@@ -119,29 +120,11 @@ std::string state_table_id(Database& database, const StreamKey& key) {
 }
 
 void begin_state(Database& database, const StreamKey& key, const FirstState& first) {
-    const auto unless_replaced = [](const std::string& column, const std::string& other) {
-        return column +
-               " = CASE WHEN s.table_id IS NULL OR s.table_id = excluded.table_id THEN s." +
-               column + " ELSE " + other + " END, ";
-    };
-    const auto at_first = [](const std::string& column) {
-        return column + " = CASE WHEN s.table_id IS NULL THEN coalesce(s." + column +
-               ", excluded." + column + ") WHEN s.table_id = excluded.table_id THEN s." + column +
-               " END, ";
-    };
     const auto target = key.target.text();
     database.run("INSERT INTO " + database.state_table("sync_state") +
                      " AS s (connection, stream, target, table_id, high_water_mark, mapping_hash, "
-                     "unverified) VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), nullif(?6, ''), ?7) ON "
-                     "CONFLICT (connection, stream, target) DO UPDATE SET " +
-                     at_first("high_water_mark") + at_first("mapping_hash") +
-                     unless_replaced("deletes_mark", "NULL") +
-                     unless_replaced("consistent_as_of", "NULL") +
-                     unless_replaced("unverified_as_of", "NULL") + unless_replaced("scan", "NULL") +
-                     unless_replaced("verified_at", "NULL") +
-                     unless_replaced("generation", "s.generation + 1") +
-                     "unverified = CASE WHEN s.table_id = excluded.table_id THEN s.unverified ELSE "
-                     "excluded.unverified END, table_id = excluded.table_id",
+                     "unverified) VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), nullif(?6, ''), ?7)" +
+                     or_keep_state_of_same_table(),
                  key.connection,
                  key.stream,
                  target,
