@@ -7,7 +7,7 @@
 namespace zohosyncd::tests {
 
 TEST_CASE("PostgreSQL: an adopted table's types are followed") {
-    PostgresTarget target;
+    const PostgresTarget target;
     target.run("CREATE SCHEMA zoho_crm; CREATE TABLE zoho_crm.leads (id varchar(30) PRIMARY KEY, "
                "last_name varchar(20), modified_time"
                " timestamp, amount numeric(10,2), active text, owner json, seats integer, born "
@@ -51,7 +51,7 @@ TEST_CASE("PostgreSQL: an adopted table's types are followed") {
 }
 
 TEST_CASE("PostgreSQL: an adopted table's types are widened where that is wanted") {
-    PostgresTarget target;
+    const PostgresTarget target;
     target.run("CREATE SCHEMA zoho_crm; CREATE TABLE zoho_crm.leads (id varchar(30) PRIMARY KEY, "
                "last_name varchar(20), modified_time timestamp, amount numeric(10,2), active "
                "integer, owner json, seats smallint, born date, code char(3)); INSERT INTO "
@@ -121,7 +121,7 @@ TEST_CASE("PostgreSQL: a view in the way of a widening is kept, and the values g
 }
 
 TEST_CASE("PostgreSQL: the target must be a table") {
-    PostgresTarget target;
+    const PostgresTarget target;
     target.run("CREATE SCHEMA zoho_crm; CREATE VIEW zoho_crm.leads AS SELECT 1 AS id");
     auto sink = target.sink();
     sink->migrate();
