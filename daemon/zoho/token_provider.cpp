@@ -6,8 +6,8 @@
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
 #include "daemon/runtime/metrics.hpp"
-#include "daemon/zoho/auth_state.hpp"
 #include "daemon/runtime/pulse.hpp"
+#include "daemon/zoho/auth_state.hpp"
 #include "daemon/zoho/json_text.hpp"
 
 #include <fcntl.h>

@@ -27,8 +27,7 @@ StreamProgress line(const std::string& stream, StreamActivity activity) {
 TEST_CASE("ready as soon as the target was reached") {
     ServiceNotices notices(start, std::nullopt);
 
-    CHECK(notices.next(sight(Phase::waiting_for_target), start) ==
-          "STATUS=waiting for the target");
+    CHECK(notices.next(sight(Phase::waiting_for_target), start) == "STATUS=waiting for the target");
     CHECK(notices.next(sight(Phase::waiting_for_zoho), start + 3s) ==
           "READY=1\nSTATUS=waiting for Zoho");
     CHECK(notices.next(sight(Phase::waiting_for_zoho), start + 4s).empty());

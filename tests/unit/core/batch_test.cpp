@@ -72,5 +72,5 @@ TEST_CASE("clearing a batch forgets everything") {
     CHECK(batch.replaced_characters == 0);
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd

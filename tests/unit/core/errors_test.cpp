@@ -46,5 +46,5 @@ TEST_CASE("an error carries what was added to it") {
     CHECK(error.sqlstate() == "40001");
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd

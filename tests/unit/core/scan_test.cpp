@@ -1,6 +1,5 @@
-#include "daemon/core/scan.hpp"
-
 #include "daemon/core/errors.hpp"
+#include "daemon/core/scan.hpp"
 #include "tests/fakes/zoho_list_model.hpp"
 
 #include <doctest/doctest.h>
@@ -49,9 +48,9 @@ public:
     std::vector<std::int64_t> lost() const {
         std::vector<std::int64_t> ids;
         for (const auto& [id, record] : model_.records()) {
-            const bool is_of_next_scan =
-                scan_.progress().first_date ? record.modified >= *scan_.progress().first_date
-                                            : record.modified >= model_.began();
+            const bool is_of_next_scan = scan_.progress().first_date
+                                             ? record.modified >= *scan_.progress().first_date
+                                             : record.modified >= model_.began();
             const auto found = delivered_.find(id);
             const bool is_current = found != delivered_.end() && found->second == record.edit;
             if (record.modified >= anchor && !record.is_late && !is_of_next_scan && !is_current) {
@@ -72,7 +71,7 @@ struct Universe {
     std::string name;
     TokenMode tokens;
     Comparison comparison;
-    std::optional<bool> inclusive;  ///< What the scan is told.
+    std::optional<bool> inclusive; ///< What the scan is told.
     bool has_date = true;
 };
 
@@ -82,7 +81,10 @@ const std::vector<Universe> universes{
     {"snapshot with the rows' old content", TokenMode::snapshot_old, Comparison::inclusive, {}},
     {"snapshot with the rows' live content", TokenMode::snapshot_live, Comparison::inclusive, {}},
     {"live offsets, known to be inclusive", TokenMode::live_offset, Comparison::inclusive, true},
-    {"live offsets, wrongly thought exclusive", TokenMode::live_offset, Comparison::inclusive, false},
+    {"live offsets, wrongly thought exclusive",
+     TokenMode::live_offset,
+     Comparison::inclusive,
+     false},
     {"live offsets, exclusive", TokenMode::live_offset, Comparison::exclusive, {}},
     {"keyset, exclusive", TokenMode::keyset, Comparison::exclusive, {}},
     {"snapshot, exclusive", TokenMode::snapshot_live, Comparison::exclusive, {}},
@@ -92,10 +94,10 @@ const std::vector<Universe> universes{
 };
 
 struct Churn {
-    std::size_t edits = 0;        ///< At most so many records between two requests.
+    std::size_t edits = 0; ///< At most so many records between two requests.
     std::size_t deletes = 0;
     std::size_t late = 0;
-    bool prefers_ties = false;    ///< Edits hit the records of the most crowded second.
+    bool prefers_ties = false; ///< Edits hit the records of the most crowded second.
     bool may_crash = false;
     std::size_t churned_steps = ~std::size_t{0};
 };
@@ -105,7 +107,8 @@ void populate(ZohoListModel& model, std::size_t page_size) {
     auto second = anchor;
     const auto seconds = 3 + model.random(8);
     for (std::size_t at = 0; at < seconds; ++at) {
-        const std::size_t sizes[] = {1, 1, 2, page_size - 1, page_size, page_size + 1, 2 * page_size, 5 * page_size};
+        const std::size_t sizes[] = {
+            1, 1, 2, page_size - 1, page_size, page_size + 1, 2 * page_size, 5 * page_size};
         model.add(sizes[model.random(std::size(sizes))], second);
         second += std::chrono::seconds(1 + model.random(3));
     }
@@ -169,7 +172,8 @@ TEST_CASE("edits and deletions between every two requests lose nothing") {
 }
 
 TEST_CASE("edits within a crowded second lose nothing") {
-    check_nothing_is_lost({.edits = 2, .deletes = 1, .prefers_ties = true, .churned_steps = 100}, 400);
+    check_nothing_is_lost({.edits = 2, .deletes = 1, .prefers_ties = true, .churned_steps = 100},
+                          400);
 }
 
 TEST_CASE("a rare edit within a crowded second loses nothing") {
@@ -181,13 +185,15 @@ TEST_CASE("records that appear late hide no others") {
 }
 
 TEST_CASE("a scan resumed from its progress at any page loses nothing") {
-    check_nothing_is_lost({.edits = 2, .deletes = 1, .prefers_ties = true, .may_crash = true, .churned_steps = 60}, 300);
+    check_nothing_is_lost(
+        {.edits = 2, .deletes = 1, .prefers_ties = true, .may_crash = true, .churned_steps = 60},
+        300);
 }
 
 TEST_CASE("a scan ends although more is edited than it reads") {
     for (const auto& universe : universes) {
         if (!universe.has_date) {
-            continue;  // Nothing tells the present then; the list's end does.
+            continue; // Nothing tells the present then; the list's end does.
         }
         CAPTURE(universe.name);
         std::size_t lost = 0;
@@ -208,7 +214,8 @@ TEST_CASE("ties of every size cost few requests more than the pages they fill") 
     const Case cases[] = {{1, 0}, {199, 1}, {200, 4}, {201, 3}, {1000, 8}, {5000, 28}};
     for (const auto& c : cases) {
         CAPTURE(c.ties);
-        for (const auto mode : {TokenMode::live_offset, TokenMode::keyset, TokenMode::snapshot_old}) {
+        for (const auto mode :
+             {TokenMode::live_offset, TokenMode::keyset, TokenMode::snapshot_old}) {
             ZohoListModel model(1, 200, mode, Comparison::inclusive, true);
             auto second = anchor;
             for (int row = 0; row < 300; ++row) {
@@ -226,7 +233,8 @@ TEST_CASE("ties of every size cost few requests more than the pages they fill") 
             }
 
             const auto pages = (600 + c.ties + 199) / 200;
-            MESSAGE("ties " << c.ties << ": " << walker.requests() << " requests for " << pages << " pages");
+            MESSAGE("ties " << c.ties << ": " << walker.requests() << " requests for " << pages
+                            << " pages");
             CHECK(walker.lost().empty());
             CHECK(walker.requests() <= pages + c.most_requests_beyond_pages);
         }
@@ -274,7 +282,10 @@ struct Page {
     std::vector<Instant> versions;
     PageFacts facts;
 
-    Page(std::initializer_list<int> seconds, bool more, std::string token, std::optional<Instant> date = {}) {
+    Page(std::initializer_list<int> seconds,
+         bool more,
+         std::string token,
+         std::optional<Instant> date = {}) {
         for (const int second : seconds) {
             ids.push_back(static_cast<std::int64_t>(ids.size()) + 1);
             versions.push_back(anchor + std::chrono::seconds(second));
@@ -430,5 +441,5 @@ TEST_CASE("a page after the end is a fault of ours") {
     CHECK(kind_of_refusal(scan, Page({}, false, "")) == ErrorKind::internal);
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd

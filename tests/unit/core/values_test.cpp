@@ -14,7 +14,10 @@ struct Result {
     std::size_t replaced = 0;
 };
 
-Result store(ColumnType type, JsonKind kind, const std::string& raw, std::optional<std::size_t> limit = {}) {
+Result store(ColumnType type,
+             JsonKind kind,
+             const std::string& raw,
+             std::optional<std::size_t> limit = {}) {
     Result result{};
     result.stored = append_value(type, {kind, raw}, limit, result.text, result.replaced);
     return result;
@@ -135,7 +138,12 @@ TEST_CASE("text is cut after whole characters") {
     };
 
     const Case cases[] = {
-        {"abc", 3, "abc"}, {"abcd", 3, "abc"}, {"äöü", 2, "äö"}, {"a😀b", 2, "a😀"}, {R"(\u00e4\u00f6x)", 2, "äö"}, {"x", 0, ""},
+        {"abc", 3, "abc"},
+        {"abcd", 3, "abc"},
+        {"äöü", 2, "äö"},
+        {"a😀b", 2, "a😀"},
+        {R"(\u00e4\u00f6x)", 2, "äö"},
+        {"x", 0, ""},
     };
     for (const auto& c : cases) {
         CAPTURE(c.raw);
@@ -152,5 +160,5 @@ TEST_CASE("a value is appended behind what is there") {
     CHECK(out == "beforeaft");
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd

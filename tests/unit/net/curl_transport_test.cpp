@@ -1,15 +1,13 @@
+#include "daemon/core/errors.hpp"
 #include "daemon/net/curl_transport.hpp"
 
-#include "daemon/core/errors.hpp"
-
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <httplib.h>
-#include <zlib.h>
-
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <atomic>
 #include <chrono>
@@ -49,7 +47,9 @@ public:
         }
     }
 
-    std::string url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+    std::string url(const std::string& path) const {
+        return "http://127.0.0.1:" + std::to_string(port_) + path;
+    }
 
 private:
     httplib::Server server_;
@@ -74,6 +74,7 @@ public:
 
     SilentServer(const SilentServer&) = delete;
     SilentServer& operator=(const SilentServer&) = delete;
+
     ~SilentServer() { close(descriptor_); }
 
     std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
@@ -86,7 +87,8 @@ private:
 /// Served as application/octet-stream, which cpp-httplib does not compress once more.
 std::string gzipped(const std::string& text) {
     z_stream stream{};
-    REQUIRE(deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    REQUIRE(deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) ==
+            Z_OK);
     std::string out(deflateBound(&stream, text.size()), '\0');
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
     stream.avail_in = static_cast<uInt>(text.size());
@@ -113,7 +115,8 @@ HttpRequest get(const std::string& url) {
     return request;
 }
 
-std::optional<SyncError> failure(HttpTransport& transport, const HttpRequest& request, const std::stop_token& stop = {}) {
+std::optional<SyncError>
+failure(HttpTransport& transport, const HttpRequest& request, const std::stop_token& stop = {}) {
     HttpResponse response;
     try {
         transport.send(request, response, stop);
@@ -257,19 +260,21 @@ TEST_CASE("a server that goes silent is a network error after the stall limit") 
 TEST_CASE("a body that stalls half-way or is cut short is a network error") {
     Server server;
     server.routes().Get("/stalled", [](const httplib::Request&, httplib::Response& response) {
-        response.set_content_provider(1000, "application/json", [](std::size_t offset, std::size_t, httplib::DataSink& sink) {
-            if (offset == 0) {
-                sink.write("{\"data\":[", 9);
-                return true;
-            }
-            std::this_thread::sleep_for(3s);
-            return false;
-        });
+        response.set_content_provider(
+            1000, "application/json", [](std::size_t offset, std::size_t, httplib::DataSink& sink) {
+                if (offset == 0) {
+                    sink.write("{\"data\":[", 9);
+                    return true;
+                }
+                std::this_thread::sleep_for(3s);
+                return false;
+            });
     });
     server.routes().Get("/cut", [](const httplib::Request&, httplib::Response& response) {
-        response.set_content_provider(1000, "application/json", [](std::size_t offset, std::size_t, httplib::DataSink& sink) {
-            return offset == 0 && sink.write("{\"data\":[", 9);
-        });
+        response.set_content_provider(
+            1000, "application/json", [](std::size_t offset, std::size_t, httplib::DataSink& sink) {
+                return offset == 0 && sink.write("{\"data\":[", 9);
+            });
     });
     server.start();
     const auto transport = make_curl_transport(short_limits());
@@ -331,9 +336,10 @@ TEST_CASE("a transport works again after a failure") {
     stop.request_stop();
 
     CHECK(failure(*transport, get("http://127.0.0.1:1/"))->kind() == ErrorKind::unreachable);
-    CHECK(failure(*transport, get(server.url("/")), stop.get_token())->kind() == ErrorKind::stopped);
+    CHECK(failure(*transport, get(server.url("/")), stop.get_token())->kind() ==
+          ErrorKind::stopped);
     CHECK_FALSE(failure(*transport, get(server.url("/"))));
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd

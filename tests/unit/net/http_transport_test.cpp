@@ -12,13 +12,14 @@ TEST_CASE("header lines are read without the white space around their values") {
         std::string want;
     };
 
-    const Case cases[] = {{"Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n", "date", "Tue, 14 Nov 2023 22:13:20 GMT"},
-                          {"RETRY-AFTER:7", "retry-after", "7"},
-                          {"Retry-After: \t7 \t\r\n", "retry-after", "7"},
-                          {"X-Empty:\r\n", "x-empty", ""},
-                          {"X-Blank:  \r\n", "x-blank", ""},
-                          {"no colon\r\n", "no colon", ""},
-                          {"", "", ""}};
+    const Case cases[] = {
+        {"Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n", "date", "Tue, 14 Nov 2023 22:13:20 GMT"},
+        {"RETRY-AFTER:7", "retry-after", "7"},
+        {"Retry-After: \t7 \t\r\n", "retry-after", "7"},
+        {"X-Empty:\r\n", "x-empty", ""},
+        {"X-Blank:  \r\n", "x-blank", ""},
+        {"no colon\r\n", "no colon", ""},
+        {"", "", ""}};
     for (const auto& c : cases) {
         CAPTURE(c.line);
         HttpResponse response;

@@ -1,6 +1,5 @@
-#include "daemon/zoho/api_client.hpp"
-
 #include "daemon/core/errors.hpp"
+#include "daemon/zoho/api_client.hpp"
 #include "daemon/zoho/api_errors.hpp"
 #include "tests/fakes/zoho_client.hpp"
 
@@ -15,7 +14,9 @@ namespace {
 using namespace std::chrono_literals;
 using fakes::ZohoClient;
 
-const ApiRequest leads{"/Leads", {{"fields", "id,Last_Name"}, {"page_token", "a+b/c="}}, std::chrono::sys_seconds{1'700'000'000s}};
+const ApiRequest leads{"/Leads",
+                       {{"fields", "id,Last_Name"}, {"page_token", "a+b/c="}},
+                       std::chrono::sys_seconds{1'700'000'000s}};
 
 std::optional<SyncError> failure(ZohoClient& zoho) {
     try {
@@ -36,10 +37,12 @@ TEST_CASE("a request carries its token, its query and its header") {
     CHECK(*reply.body == R"({"data":[]})");
     const auto request = zoho.script.requests().at(0);
     CHECK(request.method == "GET");
-    CHECK(request.url == "https://www.zohoapis.com/crm/v6/Leads?fields=id,Last_Name&page_token=a%2Bb%2Fc%3D");
-    CHECK(request.headers == std::vector<std::string>{"Authorization: Zoho-oauthtoken token-1",
-                                                      "Accept: application/json",
-                                                      "If-Modified-Since: 2023-11-14T22:13:20+00:00"});
+    CHECK(request.url ==
+          "https://www.zohoapis.com/crm/v6/Leads?fields=id,Last_Name&page_token=a%2Bb%2Fc%3D");
+    CHECK(request.headers ==
+          std::vector<std::string>{"Authorization: Zoho-oauthtoken token-1",
+                                   "Accept: application/json",
+                                   "If-Modified-Since: 2023-11-14T22:13:20+00:00"});
     CHECK(zoho.api.requests_sent() == 1);
     CHECK(zoho.gate.credits_spent() == 1);
 }
@@ -58,10 +61,12 @@ TEST_CASE("204 and 304 are answers without rows") {
 }
 
 TEST_CASE("a refused token is renewed once and the request repeated as it was") {
-    for (const std::string code : {"INVALID_TOKEN", "AUTHENTICATION_FAILURE", "INVALID_OAUTHTOKEN", ""}) {
+    for (const std::string code :
+         {"INVALID_TOKEN", "AUTHENTICATION_FAILURE", "INVALID_OAUTHTOKEN", ""}) {
         CAPTURE(code);
         ZohoClient zoho;
-        zoho.script.reply(401, code.empty() ? "<html>" : R"({"code":")" + code + R"(","status":"error"})");
+        zoho.script.reply(
+            401, code.empty() ? "<html>" : R"({"code":")" + code + R"(","status":"error"})");
         zoho.script.reply(200, "{}");
 
         (void)zoho.api.get(leads, {});
@@ -98,18 +103,54 @@ TEST_CASE("error replies have their kind, code and status, and no secret") {
     };
 
     const Case cases[] = {
-        {"wrong module", 400, R"({"code":"INVALID_MODULE","message":"m"})", ErrorKind::unknown_module, "INVALID_MODULE"},
-        {"no permission", 403, R"({"code":"NO_PERMISSION","details":{"permissions":["x"]}})", ErrorKind::denied, "NO_PERMISSION"},
-        {"no permission, 400", 400, R"({"code":"NO_PERMISSION"})", ErrorKind::denied, "NO_PERMISSION"},
-        {"scope, although 401", 401, R"({"code":"OAUTH_SCOPE_MISMATCH"})", ErrorKind::denied, "OAUTH_SCOPE_MISMATCH"},
+        {"wrong module",
+         400,
+         R"({"code":"INVALID_MODULE","message":"m"})",
+         ErrorKind::unknown_module,
+         "INVALID_MODULE"},
+        {"no permission",
+         403,
+         R"({"code":"NO_PERMISSION","details":{"permissions":["x"]}})",
+         ErrorKind::denied,
+         "NO_PERMISSION"},
+        {"no permission, 400",
+         400,
+         R"({"code":"NO_PERMISSION"})",
+         ErrorKind::denied,
+         "NO_PERMISSION"},
+        {"scope, although 401",
+         401,
+         R"({"code":"OAUTH_SCOPE_MISMATCH"})",
+         ErrorKind::denied,
+         "OAUTH_SCOPE_MISMATCH"},
         {"admin only", 403, R"({"code":"NOT_SUPPORTED"})", ErrorKind::denied, "NOT_SUPPORTED"},
         {"403 without a body", 403, "", ErrorKind::denied, ""},
-        {"too many", 429, R"({"code":"TOO_MANY_REQUESTS"})", ErrorKind::rate_limited, "TOO_MANY_REQUESTS"},
+        {"too many",
+         429,
+         R"({"code":"TOO_MANY_REQUESTS"})",
+         ErrorKind::rate_limited,
+         "TOO_MANY_REQUESTS"},
         {"429 in HTML", 429, "<html>", ErrorKind::rate_limited, ""},
-        {"token out of date", 400, R"({"code":"EXPIRED_VALUE"})", ErrorKind::token_expired_page, "EXPIRED_VALUE"},
-        {"token of other parameters", 400, R"({"code":"TOKEN_BOUND_DATA_MISMATCH"})", ErrorKind::token_expired_page, "TOKEN_BOUND_DATA_MISMATCH"},
-        {"inside data", 400, R"({"data":[{"code":"INVALID_DATA","message":"m"}]})", ErrorKind::bad_response, "INVALID_DATA"},
-        {"server error", 500, R"({"code":"INTERNAL_ERROR"})", ErrorKind::server_error, "INTERNAL_ERROR"},
+        {"token out of date",
+         400,
+         R"({"code":"EXPIRED_VALUE"})",
+         ErrorKind::token_expired_page,
+         "EXPIRED_VALUE"},
+        {"token of other parameters",
+         400,
+         R"({"code":"TOKEN_BOUND_DATA_MISMATCH"})",
+         ErrorKind::token_expired_page,
+         "TOKEN_BOUND_DATA_MISMATCH"},
+        {"inside data",
+         400,
+         R"({"data":[{"code":"INVALID_DATA","message":"m"}]})",
+         ErrorKind::bad_response,
+         "INVALID_DATA"},
+        {"server error",
+         500,
+         R"({"code":"INTERNAL_ERROR"})",
+         ErrorKind::server_error,
+         "INTERNAL_ERROR"},
         {"gateway", 502, "<html>Bad Gateway</html>", ErrorKind::server_error, ""},
         {"unavailable", 503, "", ErrorKind::server_error, ""},
         {"a redirect", 302, "", ErrorKind::bad_response, ""},
@@ -142,7 +183,12 @@ TEST_CASE("Retry-After is honoured within bounds") {
         std::chrono::milliseconds want;
     };
 
-    const Case cases[] = {{"", 0ms}, {"7", 7s}, {"-3", 0ms}, {"99999999999999999999", 1h}, {"86400", 1h}, {"Wed, 21 Oct 2015 07:28:00 GMT", 0ms}};
+    const Case cases[] = {{"", 0ms},
+                          {"7", 7s},
+                          {"-3", 0ms},
+                          {"99999999999999999999", 1h},
+                          {"86400", 1h},
+                          {"Wed, 21 Oct 2015 07:28:00 GMT", 0ms}};
     for (const auto& c : cases) {
         CAPTURE(c.header);
         ZohoClient zoho;
@@ -196,5 +242,5 @@ TEST_CASE("query values are encoded but for commas") {
     CHECK(query_encoded("a,b c&d=é") == "a,b%20c%26d%3D%C3%A9");
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd

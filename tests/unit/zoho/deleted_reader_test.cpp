@@ -1,6 +1,5 @@
-#include "daemon/zoho/deleted_reader.hpp"
-
 #include "daemon/core/errors.hpp"
+#include "daemon/zoho/deleted_reader.hpp"
 #include "tests/fakes/zoho_client.hpp"
 
 #include <doctest/doctest.h>
@@ -20,8 +19,10 @@ constexpr std::chrono::sys_seconds noon{1'700'000'000s};
 std::string page(const std::vector<int>& ids, bool more) {
     std::string body = R"({"data":[)";
     for (const int id : ids) {
-        body += (body.back() == '[' ? "" : ",") + (R"({"deleted_by":null,"id":")" + std::to_string(id)) +
-                R"(","type":"permanent","deleted_time":"2023-11-14T23:13:2)" + std::to_string(id % 10) + "+01:00\"}";
+        body += (body.back() == '[' ? "" : ",") +
+                (R"({"deleted_by":null,"id":")" + std::to_string(id)) +
+                R"(","type":"permanent","deleted_time":"2023-11-14T23:13:2)" +
+                std::to_string(id % 10) + "+01:00\"}";
     }
     return body + R"(],"info":{"page":1,"more_records":)" + (more ? "true" : "false") + "}}";
 }
@@ -45,7 +46,8 @@ TEST_CASE("a list of one page is read once") {
     CHECK(got.date == noon + 10s);
     const auto requests = zoho.script.requests();
     REQUIRE(requests.size() == 1);
-    CHECK(requests[0].url == "https://www.zohoapis.com/crm/v6/Leads/deleted?type=all&per_page=200&page=1");
+    CHECK(requests[0].url ==
+          "https://www.zohoapis.com/crm/v6/Leads/deleted?type=all&per_page=200&page=1");
     CHECK(requests[0].headers.back() == "If-Modified-Since: 2023-11-14T22:13:20+00:00");
 }
 
@@ -93,16 +95,20 @@ TEST_CASE("a list that never settles is left after five readings") {
 
 TEST_CASE("of two deletions of one record the later counts") {
     ZohoClient zoho;
-    zoho.script.reply(200, R"({"data":[{"id":"1","deleted_time":"2023-11-14T22:13:29+00:00"},)"
-                           R"({"id":"1","deleted_time":"2023-11-14T22:13:25+00:00"}],"info":{"more_records":false}})");
+    zoho.script.reply(
+        200,
+        R"({"data":[{"id":"1","deleted_time":"2023-11-14T22:13:29+00:00"},)"
+        R"({"id":"1","deleted_time":"2023-11-14T22:13:25+00:00"}],"info":{"more_records":false}})");
 
     CHECK(read_deleted(zoho.api, "Leads", noon, {}).deleted_at.at(1) == noon + 9s);
 }
 
 TEST_CASE("odd entries hide no others") {
     ZohoClient zoho;
-    zoho.script.reply(200, R"({"data":[5,null,{"id":7,"deleted_time":"x"},{"id":"8","deleted_time":null},{},)"
-                           R"({"id":"9","deleted_time":"2023-11-14T22:13:29+00:00"}],"info":{"more_records":false}})");
+    zoho.script.reply(
+        200,
+        R"({"data":[5,null,{"id":7,"deleted_time":"x"},{"id":"8","deleted_time":null},{},)"
+        R"({"id":"9","deleted_time":"2023-11-14T22:13:29+00:00"}],"info":{"more_records":false}})");
 
     CHECK(ids_of(read_deleted(zoho.api, "Leads", noon, {})) == std::vector<std::int64_t>{9});
 }
@@ -129,5 +135,5 @@ TEST_CASE("what is no delete list is a bad response") {
     }
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd

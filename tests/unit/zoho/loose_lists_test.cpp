@@ -1,6 +1,5 @@
-#include "daemon/zoho/loose_lists.hpp"
-
 #include "daemon/core/errors.hpp"
+#include "daemon/zoho/loose_lists.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,9 +10,10 @@ namespace zohosyncd {
 namespace {
 
 const Column* find(const StreamSchema& schema, const std::string& api_name) {
-    const auto found = std::find_if(schema.columns.begin(), schema.columns.end(), [&](const Column& column) {
-        return column.api_name == api_name;
-    });
+    const auto found =
+        std::find_if(schema.columns.begin(), schema.columns.end(), [&](const Column& column) {
+            return column.api_name == api_name;
+        });
     return found == schema.columns.end() ? nullptr : &*found;
 }
 
@@ -31,12 +31,18 @@ TEST_CASE("the keys that appear become columns") {
 
     CHECK(add_columns_that_appear(body, "users", {}, schema));
 
-    const Case cases[] = {{"id", ColumnType::bigint},          {"zuid", ColumnType::text},
-                          {"full_name", ColumnType::text},     {"role", ColumnType::json},
-                          {"created_time", ColumnType::timestamptz}, {"Modified_Time", ColumnType::timestamptz},
-                          {"confirm", ColumnType::boolean},    {"offset", ColumnType::bigint},
-                          {"ratio", ColumnType::numeric},      {"nothing", ColumnType::text},
-                          {"profile_id", ColumnType::bigint},  {"tags", ColumnType::json}};
+    const Case cases[] = {{"id", ColumnType::bigint},
+                          {"zuid", ColumnType::text},
+                          {"full_name", ColumnType::text},
+                          {"role", ColumnType::json},
+                          {"created_time", ColumnType::timestamptz},
+                          {"Modified_Time", ColumnType::timestamptz},
+                          {"confirm", ColumnType::boolean},
+                          {"offset", ColumnType::bigint},
+                          {"ratio", ColumnType::numeric},
+                          {"nothing", ColumnType::text},
+                          {"profile_id", ColumnType::bigint},
+                          {"tags", ColumnType::json}};
     for (const auto& c : cases) {
         CAPTURE(c.key);
         REQUIRE(find(schema, c.key) != nullptr);
@@ -51,7 +57,8 @@ TEST_CASE("the keys that appear become columns") {
 
 TEST_CASE("a key that is not selected adds no column") {
     auto schema = empty_loose_schema({"zoho_crm", "users"});
-    const std::string body = R"({"users":[{"id":"1","full_name":"Ann","email":"a@b.c","role":{}}]})";
+    const std::string body =
+        R"({"users":[{"id":"1","full_name":"Ann","email":"a@b.c","role":{}}]})";
     const FieldSelection select{{"*"}, {"id", "e*"}};
 
     CHECK(add_columns_that_appear(body, "users", select, schema));
@@ -64,12 +71,14 @@ TEST_CASE("a key that is not selected adds no column") {
 TEST_CASE("what is no record adds no column") {
     auto schema = empty_loose_schema({"zoho_crm", "users"});
 
-    CHECK_FALSE(add_columns_that_appear(R"({"users":[5,"x",null,[{"a":1}],{"id":"1"}]})", "users", {}, schema));
+    CHECK_FALSE(add_columns_that_appear(
+        R"({"users":[5,"x",null,[{"a":1}],{"id":"1"}]})", "users", {}, schema));
     CHECK(schema.columns.size() == 1);
 }
 
 TEST_CASE("a reply without the list is a bad response") {
-    for (const std::string body : {"", "[]", "{}", R"({"users":null})", R"({"users":{}})", "<html>"}) {
+    for (const std::string body :
+         {"", "[]", "{}", R"({"users":null})", R"({"users":{}})", "<html>"}) {
         CAPTURE(body);
         auto schema = empty_loose_schema({"zoho_crm", "users"});
         auto kind = ErrorKind::internal;
@@ -84,5 +93,5 @@ TEST_CASE("a reply without the list is a bad response") {
     }
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd

@@ -1,6 +1,5 @@
-#include "daemon/zoho/request_gate.hpp"
-
 #include "daemon/core/errors.hpp"
+#include "daemon/zoho/request_gate.hpp"
 #include "tests/fakes/manual_clock.hpp"
 
 #include <doctest/doctest.h>
@@ -72,7 +71,8 @@ TEST_CASE("many threads keep both limits together") {
                     const auto booked = ManualClock::last_read();
                     const int now_in_flight = ++in_flight;
                     int most = most_in_flight.load();
-                    while (now_in_flight > most && !most_in_flight.compare_exchange_weak(most, now_in_flight)) {
+                    while (now_in_flight > most &&
+                           !most_in_flight.compare_exchange_weak(most, now_in_flight)) {
                     }
                     {
                         const std::lock_guard lock(mutex);
@@ -122,7 +122,8 @@ TEST_CASE("a stop ends every wait at the gate") {
         std::vector<std::jthread> waiting;
         for (int thread = 0; thread < 3; ++thread) {
             waiting.emplace_back([&] {
-                stopped += kind_of_refusal(gate, true, stop.get_token()) == ErrorKind::stopped ? 1 : 0;
+                stopped +=
+                    kind_of_refusal(gate, true, stop.get_token()) == ErrorKind::stopped ? 1 : 0;
             });
         }
         stop.request_stop();
@@ -161,7 +162,7 @@ TEST_CASE("after a pause one request goes alone until one has come back well") {
         CHECK_FALSE(has_passed);
 
         gate.succeeded();
-        second.join();  // Although the probe is still in flight.
+        second.join(); // Although the probe is still in flight.
         CHECK(has_passed);
     }
 }
@@ -312,5 +313,5 @@ TEST_CASE("a look without an answer is repeated after five minutes") {
     CHECK(kind_of_refusal(gate, true) == ErrorKind::internal);
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd

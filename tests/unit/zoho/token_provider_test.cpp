@@ -1,6 +1,5 @@
-#include "daemon/zoho/token_provider.hpp"
-
 #include "daemon/core/errors.hpp"
+#include "daemon/zoho/token_provider.hpp"
 #include "tests/fakes/zoho_client.hpp"
 
 #include <doctest/doctest.h>
@@ -34,6 +33,7 @@ public:
 
     Directory(const Directory&) = delete;
     Directory& operator=(const Directory&) = delete;
+
     ~Directory() { std::filesystem::remove_all(path_); }
 
     std::string file(const char* name) const { return path_ + "/" + name; }
@@ -45,7 +45,8 @@ private:
 /// One process: its own gate and provider before a shared script and clock.
 struct Process {
     Process(Script& script, ManualClock& clock, ZohoSettings with)
-        : settings(std::move(with)), gate({5, 3}, clock), tokens(settings, gate, clock), transport(script) {}
+        : settings(std::move(with)), gate({5, 3}, clock), tokens(settings, gate, clock),
+          transport(script) {}
 
     std::string get() { return tokens.get(transport, {}); }
 
@@ -90,7 +91,8 @@ TEST_CASE("a refresh token is used when it is given") {
     (void)world.process.get();
 
     CHECK(world.script.token_requests().at(0).body ==
-          "client_id=1000.CLIENTID&client_secret=hush%26secret&grant_type=refresh_token&refresh_token=1000.refresh");
+          "client_id=1000.CLIENTID&client_secret=hush%26secret&grant_type=refresh_token&refresh_"
+          "token=1000.refresh");
 }
 
 TEST_CASE("every answer of the token endpoint has its kind") {
@@ -108,14 +110,23 @@ TEST_CASE("every answer of the token endpoint has its kind") {
         {"bad scope", 200, R"({"error":"invalid_scope"})", ErrorKind::auth_refused},
         {"missing soid", 400, R"({"error":"missing_org_info"})", ErrorKind::auth_refused},
         {"an error of tomorrow", 400, R"({"error":"something_new"})", ErrorKind::auth_refused},
-        {"too many tokens, 400", 400, R"({"error_description":"too many requests","error":"Access Denied","status":"failure"})", ErrorKind::token_throttled},
+        {"too many tokens, 400",
+         400,
+         R"({"error_description":"too many requests","error":"Access Denied","status":"failure"})",
+         ErrorKind::token_throttled},
         {"too many tokens, 200", 200, R"({"error":"Access Denied"})", ErrorKind::token_throttled},
-        {"error beside a token", 200, R"({"error":"invalid_client","access_token":"x"})", ErrorKind::auth_refused},
+        {"error beside a token",
+         200,
+         R"({"error":"invalid_client","access_token":"x"})",
+         ErrorKind::auth_refused},
         {"a login page", 200, "<html>sign in</html>", ErrorKind::token_failed},
         {"nothing", 200, "", ErrorKind::token_failed},
         {"an empty token", 200, R"({"access_token":""})", ErrorKind::token_failed},
         {"a token that is no text", 200, R"({"access_token":5})", ErrorKind::token_failed},
-        {"a token that would end its header", 200, R"({"access_token":"x\r\nX-Other: 1"})", ErrorKind::token_failed},
+        {"a token that would end its header",
+         200,
+         R"({"access_token":"x\r\nX-Other: 1"})",
+         ErrorKind::token_failed},
         {"a token with a NUL", 200, R"({"access_token":"x\u0000y"})", ErrorKind::token_failed},
         {"an array", 200, "[]", ErrorKind::token_failed},
         {"a gateway's page", 502, "<html>", ErrorKind::token_failed},
@@ -159,7 +170,8 @@ TEST_CASE("a token is renewed before its life ends, whatever Zoho calls its life
     for (const auto& c : cases) {
         CAPTURE(c.expires_in);
         World world;
-        world.script.reply_to_token(200, R"({"access_token":"first","expires_in":)" + c.expires_in + "}");
+        world.script.reply_to_token(
+            200, R"({"access_token":"first","expires_in":)" + c.expires_in + "}");
         CHECK(world.process.get() == "first");
 
         world.clock.advance(c.works_for - 1s);
@@ -193,7 +205,8 @@ TEST_CASE("another API host than the configured one is refused by both names") {
         CAPTURE(c.named);
         World world;
         world.process.settings.api_domain = c.configured;
-        world.script.reply_to_token(200, R"({"access_token":"t","expires_in":3600,"api_domain":")" + c.named + "\"}");
+        world.script.reply_to_token(
+            200, R"({"access_token":"t","expires_in":3600,"api_domain":")" + c.named + "\"}");
 
         const auto failure = world.process.failure();
 
@@ -209,16 +222,19 @@ TEST_CASE("another API host than the configured one is refused by both names") {
 TEST_CASE("a name that only begins like a loopback address is none") {
     World world;
     world.process.settings.api_domain = "http://localhost.evil.example";
-    world.script.reply_to_token(200, R"({"access_token":"t","api_domain":"https://www.zohoapis.com"})");
+    world.script.reply_to_token(200,
+                                R"({"access_token":"t","api_domain":"https://www.zohoapis.com"})");
 
     CHECK(world.process.failure().has_value());
 }
 
 TEST_CASE("a wrong data centre's advice names the right one") {
     World world;
-    world.script.reply_to_token(200, R"({"access_token":"t","api_domain":"https://www.zohoapis.eu"})");
+    world.script.reply_to_token(200,
+                                R"({"access_token":"t","api_domain":"https://www.zohoapis.eu"})");
 
-    CHECK(std::string(world.process.failure()->what()).find("data_center: eu") != std::string::npos);
+    CHECK(std::string(world.process.failure()->what()).find("data_center: eu") !=
+          std::string::npos);
 }
 
 TEST_CASE("a refused token is not given out again") {
@@ -340,7 +356,8 @@ TEST_CASE("a token file with absurd content counts as none") {
         with(R"("obtained_at":-9223372036854775808)"),
         with(R"("life":-1)"),
         with(R"("access_token":"x\r\nX-Other: 1")"),
-        with(R"("obtained_at":1,"requested_at":[9223372036854775807,-9223372036854775808,1.5,"x"])"),
+        with(
+            R"("obtained_at":1,"requested_at":[9223372036854775807,-9223372036854775808,1.5,"x"])"),
     };
     for (const auto& text : texts) {
         CAPTURE(text);
@@ -429,7 +446,8 @@ TEST_CASE("a stop ends a token request before it is sent") {
     std::stop_source stop;
     stop.request_stop();
 
-    CHECK_THROWS_AS((void)world.process.tokens.get(world.process.transport, stop.get_token()), SyncError);
+    CHECK_THROWS_AS((void)world.process.tokens.get(world.process.transport, stop.get_token()),
+                    SyncError);
     CHECK(world.script.token_requests().empty());
 }
 
@@ -476,5 +494,5 @@ TEST_CASE("a stop ends the wait for another's token request") {
     CHECK(world.process.get() == "held");
 }
 
-}  // namespace
-}  // namespace zohosyncd
+} // namespace
+} // namespace zohosyncd
