@@ -1,12 +1,12 @@
 #include "daemon/app/details_run.hpp"
 
 #include "daemon/app/absent_fields.hpp"
+#include "daemon/app/details_log.hpp"
 #include "daemon/app/run_recorder.hpp"
 #include "daemon/app/wanted_lines.hpp"
 #include "daemon/core/errors.hpp"
 #include "daemon/runtime/failpoint.hpp"
 #include "daemon/runtime/log.hpp"
-#include "daemon/runtime/metrics.hpp"
 #include "daemon/runtime/pulse.hpp"
 
 #include <algorithm>
@@ -456,9 +456,14 @@ bool DetailsRun::write(const std::vector<RecordDetails>& records) {
     if (written.is_outdated) {
         return false;
     }
-    note_records(records, written.settled);
+    log_what_was_cut(key_.stream, records, schema_.lines);
+    for (const auto& record : records) {
+        if (!std::ranges::binary_search(written.settled, record.id)) {
+            note_tried({record.id, record.version}, again_after_at_most);
+        }
+    }
     memory_.filled += written.settled.size();
-    note_values(page, written.lines);
+    log_quarantined(key_.stream, page, written.lines);
     log::event(Level::debug,
                "details_committed",
                {kv("stream", key_.stream),
@@ -467,62 +472,6 @@ bool DetailsRun::write(const std::vector<RecordDetails>& records) {
                 kv("updated", written.lines.updated),
                 kv("deleted", written.lines.deleted)});
     return true;
-}
-
-/// What became of the records that were written.
-void DetailsRun::note_records(const std::vector<RecordDetails>& records,
-                              const std::vector<std::int64_t>& settled) {
-    for (const auto& record : records) {
-        if (record.is_text_cut) {
-            log::event(Level::warn,
-                       "text_cut",
-                       {kv("stream", key_.stream),
-                        kv("id", record.id),
-                        kv("hint",
-                           "Zoho does not give all of this record's rich text: its column has what "
-                           "a single record gives")});
-        }
-        for (std::size_t i = 0; i < record.fields.size(); ++i) {
-            if (record.fields[i].is_cut) {
-                log::event(Level::warn,
-                           "lines_cut",
-                           {kv("stream", key_.stream),
-                            kv("field", schema_.lines[i].field),
-                            kv("id", record.id),
-                            kv("hint",
-                               "Zoho sends only a part of this record's lines: those it left out "
-                               "stay as they are")});
-            }
-        }
-        if (!std::ranges::binary_search(settled, record.id)) {
-            note_tried({record.id, record.version}, again_after_at_most);
-        }
-    }
-}
-
-/// Counts only: what the values were is nobody's business in a log.
-void DetailsRun::note_values(const DetailsPage& page, const WriteStats& stats) {
-    std::map<std::string, std::uint64_t> kinds;
-    const auto count_kinds = [&](const Batch& rows) {
-        for (const auto& entry : rows.quarantined()) {
-            ++kinds[entry.kind];
-        }
-    };
-    count_kinds(page.columns);
-    for (const auto& table : page.tables) {
-        count_kinds(table.rows);
-    }
-    if (stats.refused > 0) {
-        kinds["refused"] += stats.refused;
-    }
-    for (const auto& [kind, count] : kinds) {
-        metrics::count(metrics::Metric::values_quarantined_total,
-                       {{"stream", key_.stream}, {"kind", kind}},
-                       static_cast<double>(count));
-        log::event(Level::warn,
-                   "quarantined",
-                   {kv("stream", key_.stream), kv("kind", kind), kv("rows", count)});
-    }
 }
 
 void DetailsRun::note_progress(const DetailsProgress& progress) {

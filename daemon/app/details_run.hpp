@@ -88,9 +88,6 @@ private:
     void commit();
     void add_line_columns();
     [[nodiscard]] bool write(const std::vector<RecordDetails>& records);
-    void note_records(const std::vector<RecordDetails>& records,
-                      const std::vector<std::int64_t>& settled);
-    void note_values(const DetailsPage& page, const WriteStats& stats);
     void note_progress(const DetailsProgress& progress);
 
     const RunContext& context_;
